@@ -1,0 +1,119 @@
+"""Pages a second through gristmill.extract against the bare library call on the same real pages.
+
+    python benchmarks/extraction.py [--data ../shared/data] [--pages 200] [--rounds 3] [--engine resiliparse]
+
+Both calls get the payload bytes of each page; the bare one decodes them as strict UTF-8, so only pages that are
+UTF-8 take part. The two take turns page by page, and each page counts with its fastest round. Wall time in one
+process: clocks of processor time are too coarse for a single page.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import os
+import statistics
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from gristmill.extract import ExtractSettings, extract
+
+LEAST_PAGE = 500  # bytes
+
+Call = Callable[[bytes], object]
+
+
+def read_pages(data: Path, wanted: int) -> list[bytes]:
+    """UTF-8 pages spread evenly over the wrapped-HTML archives."""
+    from fastwarc.warc import ArchiveIterator, WarcRecordType
+
+    payloads = []
+    for archive in sorted((data / "warc_wrapped_html").glob("*.warc.gz")):
+        with archive.open("rb") as stream:
+            for record in ArchiveIterator(stream, record_types=WarcRecordType.response, parse_http=True):
+                payload = record.reader.read()
+                try:
+                    payload.decode("utf-8")
+                except UnicodeDecodeError:
+                    continue
+                if len(payload) >= LEAST_PAGE:
+                    payloads.append(payload)
+    step = max(1, len(payloads) // wanted)
+    return payloads[::step][:wanted]
+
+
+def bare_call(settings: ExtractSettings) -> Call:
+    """The library as a program without gristmill would call it, under the same options."""
+    if settings.engine == "trafilatura":
+        import trafilatura
+
+        return lambda payload: trafilatura.extract(
+            payload.decode("utf-8"),
+            favor_precision=settings.favour == "precision",
+            include_comments=settings.comments,
+            include_tables=settings.tables,
+            fast=settings.fast,
+        )
+    from resiliparse.extract.html2text import extract_plain_text
+
+    return lambda payload: extract_plain_text(
+        payload.decode("utf-8"),
+        preserve_formatting=True,
+        main_content=True,
+        post_meta=False,
+        comments=False,
+        alt_texts=False,
+    )
+
+
+def seconds(call: Call, payload: bytes) -> float:
+    start = time.thread_time()
+    call(payload)
+    return time.thread_time() - start
+
+
+def measure(settings: ExtractSettings, payloads: list[bytes], rounds: int) -> tuple[float, float]:
+    """Seconds for all pages: through gristmill, bare."""
+    ours: Call = lambda payload: extract(payload, settings, content_type="text/html")  # noqa: E731
+    bare = bare_call(settings)
+    for call in (ours, bare):
+        call(payloads[0])
+    total_ours = total_bare = 0.0
+    for payload in payloads:
+        best = {}
+        for number in range(2 * rounds):
+            for call in (ours, bare) if number % 2 else (bare, ours):
+                best[call] = min(seconds(call, payload), best.get(call, math.inf))
+        total_ours += best[ours]
+        total_bare += best[bare]
+    return total_ours, total_bare
+
+
+def main() -> None:
+    default = Path(os.environ.get("GRISTMILL_TEST_DATA", Path(__file__).parents[2] / "shared" / "data"))
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--data", type=Path, default=default)
+    parser.add_argument("--pages", type=int, default=200)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument(
+        "--engine", action="append", choices=["trafilatura", "trafilatura-fast", "resiliparse"]
+    )
+    arguments = parser.parse_args()
+    payloads = read_pages(arguments.data, arguments.pages)
+    megabytes = sum(map(len, payloads)) / 1e6
+    median = statistics.median(map(len, payloads))
+    print(f"{len(payloads)} pages, {megabytes:.1f} MB, median {median / 1e3:.0f} kB")
+    for name in arguments.engine or ["trafilatura", "trafilatura-fast", "resiliparse"]:
+        settings = ExtractSettings(engine=name.removesuffix("-fast"), fast=name.endswith("-fast"))
+        ours, bare = measure(settings, payloads, arguments.rounds)
+        print(
+            f"{name:17} {len(payloads) / ours:7.1f} pages/s {megabytes / ours:6.2f} MB/s through gristmill,"
+            f" {len(payloads) / bare:7.1f} pages/s bare, overhead {100 * (ours / bare - 1):+.1f} %"
+        )
+
+
+if __name__ == "__main__":
+    main()

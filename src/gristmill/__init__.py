@@ -1,0 +1,31 @@
+"""gristmill: raw crawls and dumps in, training tokens out, every decision recorded.
+
+    import gristmill
+
+    recipe = gristmill.load("configs/demo.yaml", {"mixture.tokens": 100_000})
+    plan = gristmill.plan(recipe)
+    print(plan)
+    gristmill.run(plan, workers=2)
+    for batch in gristmill.open_dataset(recipe, "web").to_batches(columns=["url", "text"]):
+        ...
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from gristmill.api import load, open_dataset, plan, run
+    from gristmill.errors import UserError
+
+__version__ = "0.1.0"
+__all__ = ["UserError", "__version__", "load", "open_dataset", "plan", "run"]
+
+_HOME = {"load": "api", "plan": "api", "run": "api", "open_dataset": "api", "UserError": "errors"}
+
+
+def __getattr__(name: str) -> Any:  # lazily, so that `import gristmill` and the CLI stay fast
+    if name in _HOME:
+        return getattr(import_module(f"gristmill.{_HOME[name]}"), name)
+    raise AttributeError(f"module 'gristmill' has no attribute {name!r}")

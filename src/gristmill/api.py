@@ -1,0 +1,114 @@
+"""Load, plan, run, open: what the command line does, as four functions.
+
+    recipe = load("configs/demo.yaml", {"mixture.seed": 1}, root="runs/demo")
+    print(plan(recipe))
+    result = run(plan(recipe), workers=2)
+    result.ok, result.summary["sources"]["web"]["kept"]
+    table = open_dataset(recipe, "web").to_table(columns=["url", "text", "language.code"])
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from gristmill.dataset import Dataset
+from gristmill.errors import UserError, nearest
+from gristmill.pipeline.jobs import Failure
+from gristmill.pipeline.plan import Plan, make_plan
+from gristmill.pipeline.progress import Display, Quiet
+from gristmill.recipe import Recipe
+from gristmill.recipe import load as load_recipe
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a run came to: figures per source in `summary`, failed tasks, and stages that could not run because of them."""
+
+    summary: dict[str, Any]
+    summary_path: str
+    ran: tuple[str, ...]
+    failures: tuple[Failure, ...]
+    blocked: tuple[str, ...]
+
+    @property
+    def ok(self) -> bool:
+        return not self.failures
+
+
+def load(
+    path: str | os.PathLike[str], overrides: Mapping[str, Any] | Sequence[str] = (), *, root: str | None = None
+) -> Recipe:
+    """Read and check a recipe.
+
+    overrides: {"mixture.seed": 1} or ["mixture.seed=1"], as after `--set`. root: where outputs go, a path or URL.
+    Raises UserError for anything wrong, with file, line and field.
+    """
+    if isinstance(overrides, Mapping):
+        overrides = [f"{key}={value if isinstance(value, str) else json.dumps(value)}" for key, value in overrides.items()]
+    return load_recipe(os.fspath(path), list(overrides), root)
+
+
+def plan(recipe: Recipe) -> Plan:
+    """What would run and why; prints as a table. Raises UserError when an input does not exist."""
+    return make_plan(recipe)
+
+
+def run(
+    plan: Plan,
+    *,
+    workers: int | None = None,
+    stage: str | None = None,
+    retries: int = 2,
+    time_limit: float | None = None,
+    display: Display | None = None,
+) -> Result:
+    """Run what is missing and write ROOT/summary.json.
+
+    workers: processes, default one per core. stage: only this stage and what it needs. retries: further attempts for a task whose
+    worker died. time_limit: seconds one task may take.
+    Failed tasks do not raise: they are in the result, and everything that does not need them is finished.
+    """
+    from gristmill.pipeline.local import LocalExecutor
+    from gristmill.pipeline.run import run_plan
+    from gristmill.report.funnel import summarize, write_summary
+
+    display = display or Quiet()
+    try:
+        with LocalExecutor(workers or os.cpu_count() or 1, retries, time_limit) as executor:
+            outcome = run_plan(plan, executor, display, stage)
+    finally:
+        display.close()
+    summary = summarize(plan)
+    path = write_summary(plan, summary)
+    return Result(summary, path, tuple(outcome.ran), tuple(outcome.failures), tuple(outcome.blocked))
+
+
+def open_dataset(recipe: Recipe, source: str) -> Dataset:
+    """A source's documents with every layer that is finished; survivors only unless asked otherwise.
+
+    Raises UserError for an unknown source, and when its documents are not finished.
+    """
+    found = make_plan(recipe)
+    if source not in recipe.sources:
+        raise UserError(f"no source {source!r} in {recipe.path}.{nearest(source, recipe.sources)}")
+    state = found.states[f"{source}/documents"]
+    if not state.done:
+        raise UserError(f"the documents of {source!r} are not finished: {state.status}", hint=f"gristmill run {recipe.path}")
+    ready = {name for name, node_state in found.states.items() if node_state.done}
+    shards = [
+        type(shard)(shard.source, shard.name, shard.documents, layers)
+        for shard in found.graph.dataset_shards(source)
+        if (
+            layers := tuple(
+                found.graph.nodes[name].layer(source)
+                for name in found.graph.chains[source]
+                if name in ready and found.graph.nodes[name].is_layer
+            )
+        )
+        is not None
+    ]
+    return Dataset(source, tuple(shards))

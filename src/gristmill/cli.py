@@ -1,0 +1,169 @@
+"""The commands. Each is a thin shell around `gristmill.api`."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from typing import Annotated, Any
+
+import typer
+
+from gristmill import __version__
+from gristmill.errors import GristmillError, UserError
+
+app = typer.Typer(
+    name="gristmill",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Raw crawls and dumps in, clean, deduplicated, mixed and tokenised training data out.",
+)
+
+RecipePath = Annotated[str, typer.Argument(metavar="RECIPE", help="YAML file")]
+Overrides = Annotated[
+    list[str], typer.Option("--set", metavar="KEY=VALUE", help="Replace a value of the recipe, e.g. mixture.seed=1; repeatable.")
+]
+Root = Annotated[str | None, typer.Option("--root", help="Where outputs go: a folder or URL. Default runs/<recipe>.")]
+
+
+@app.command()
+def run(
+    recipe: RecipePath,
+    set_: Overrides = [],  # noqa: B006 - typer reads the default
+    root: Root = None,
+    stage: Annotated[str | None, typer.Option("--stage", help="Only this stage and what it needs.")] = None,
+    workers: Annotated[int | None, typer.Option("--workers", "-w", min=1, help="Processes; default one per core.")] = None,
+    retries: Annotated[int, typer.Option(min=0, help="Further attempts for a task whose worker died.")] = 2,
+    time_limit: Annotated[float | None, typer.Option(help="Seconds one task may take.")] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")] = False,
+) -> None:
+    """Run what is missing and print the funnel."""
+    import time
+
+    from gristmill import api
+    from gristmill.pipeline.progress import make_display
+
+    started = time.monotonic()
+    plan = api.plan(api.load(recipe, set_, root=root))
+    if plan.done and stage is None:
+        if not quiet:
+            print(f"{recipe}: everything is up to date, nothing to do")
+            print(f"summary: {plan.recipe.root}/summary.json")
+        return
+    result = api.run(
+        plan, workers=workers, stage=stage, retries=retries, time_limit=time_limit, display=make_display(quiet)
+    )
+    if not quiet:
+        _print_result(result, time.monotonic() - started)
+    if not result.ok:
+        _print_failures(result)
+        raise typer.Exit(1)
+
+
+def _print_result(result: Any, seconds: float) -> None:
+    from gristmill.report.funnel import funnel_text
+
+    print(funnel_text(result.summary))
+    tokens = result.summary.get("tokens")
+    if tokens:
+        print()
+        from gristmill.mixtures.plan import MixturePlan
+
+        print(MixturePlan.from_dict(tokens["mixture"]))
+        print(f"token shards: {tokens['folder']}")
+    print(f"\nfinished in {seconds:.1f} s; figures and output paths: {result.summary_path}")
+
+
+def _print_failures(result: Any) -> None:
+    print(f"\n{len(result.failures)} task{'s' if len(result.failures) != 1 else ''} failed:", file=sys.stderr)
+    for failure in result.failures[:20]:
+        print(f"  {failure.job}  {failure.reason}", file=sys.stderr)
+        if failure.detail and os.environ.get("GRISTMILL_TRACEBACK"):
+            print(failure.detail, file=sys.stderr)
+    if len(result.failures) > 20:
+        print(f"  … and {len(result.failures) - 20} more", file=sys.stderr)
+    if any(failure.detail for failure in result.failures) and not os.environ.get("GRISTMILL_TRACEBACK"):
+        print("set GRISTMILL_TRACEBACK=1 to see where they come from", file=sys.stderr)
+    if result.blocked:
+        print(f"not run because of them: {', '.join(result.blocked)}", file=sys.stderr)
+
+
+@app.command()
+def plan(recipe: RecipePath, set_: Overrides = [], root: Root = None) -> None:  # noqa: B006
+    """Show per stage what is up to date, what would run, and why."""
+    from gristmill import api
+
+    print(api.plan(api.load(recipe, set_, root=root)))
+
+
+@app.command()
+def stages(name: Annotated[str | None, typer.Argument(help="A stage kind.")] = None) -> None:
+    """List every stage kind, or document one: settings, defaults and their sources."""
+    from gristmill.report.reference import list_stages, stage_page
+
+    print(stage_page(name) if name else list_stages())
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON Schema of recipes, for editors."""
+    import json
+
+    from gristmill.report.reference import recipe_schema
+
+    print(json.dumps(recipe_schema(), indent=2, ensure_ascii=False))
+
+
+@app.command()
+def compact(
+    recipe: RecipePath,
+    source: Annotated[str, typer.Argument(help="The source to fold.")],
+    out: Annotated[str, typer.Argument(help="Folder for the new Parquet files.")],
+    set_: Overrides = [],  # noqa: B006
+    root: Root = None,
+) -> None:
+    """Write a source's surviving documents, cuts carried out, as plain Parquet files."""
+    from gristmill import api
+    from gristmill.compact import compact as write
+
+    files, rows = write(api.open_dataset(api.load(recipe, set_, root=root), source), out)
+    print(f"{rows:,} documents in {files:,} files: {out}")
+
+
+@app.callback(invoke_without_command=True)
+def _top(
+    context: typer.Context, version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False
+) -> None:
+    if version:
+        print(__version__)
+        raise typer.Exit
+
+
+class Interrupted(BaseException):
+    """Ctrl-C or SIGTERM; not an Exception, so that nothing on the way swallows it."""
+
+
+def _interrupt(signum: int, frame: Any) -> None:
+    signal.signal(signum, signal.SIG_DFL)  # a second one ends us at once
+    raise Interrupted(signum)
+
+
+def main() -> None:
+    """Entry point: exit codes 0 done, 1 tasks failed, 2 a mistake of the user's, 128 + signal when interrupted."""
+    for signum in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(signum, _interrupt)
+    try:
+        app(standalone_mode=True)
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(2)
+    except GristmillError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(1)
+    except Interrupted as error:
+        print("\ninterrupted; what was committed stays, run again to go on", file=sys.stderr)
+        sys.exit(128 + error.args[0])
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(141)

@@ -1,0 +1,32 @@
+"""Fold a dataset's layers into plain documents: survivors only, cuts carried out."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from gristmill import storage
+from gristmill.commit import Commit, read_receipt
+from gristmill.dataset import Dataset
+from gristmill.documents import DOCUMENT_SCHEMA
+
+
+def compact(dataset: Dataset, folder: str) -> tuple[int, int]:
+    """Write `folder`/<shard>.parquet for every shard; returns files and documents. Shards already there are left alone."""
+    rows = 0
+    storage.make_dir(folder)
+    for shard in dataset.shards:
+        identity = "+".join(layer.folder for layer in shard.layers)
+        receipt = read_receipt(folder, shard.name)
+        if receipt is None or receipt.identity != identity:
+            with Commit(folder, shard.name, identity) as commit:
+                writer = pq.ParquetWriter(commit.path(f"{shard.name}.parquet"), DOCUMENT_SCHEMA, compression="zstd")
+                for batch in Dataset(dataset.source, (shard,)).to_batches():
+                    fields = zip(batch.columns, DOCUMENT_SCHEMA, strict=True)
+                    arrays: list[pa.Array] = [column.cast(field.type) for column, field in fields]
+                    writer.write_batch(pa.RecordBatch.from_arrays(arrays, schema=DOCUMENT_SCHEMA))
+                    commit.count(documents=batch.num_rows)
+                writer.close()
+            receipt = commit.receipt
+        rows += receipt.counts.get("documents", 0) if receipt else 0
+    return len(dataset.shards), rows

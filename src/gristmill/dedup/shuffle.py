@@ -1,0 +1,270 @@
+"""Rows that share a key, found over all shards in bounded memory: split by range of keys, then matched.
+
+    partition: a task per group of shards → <group>.records, <group>.index.npy, <group>.edges, <group>.lengths
+    match:     a task per range of keys   → <range>.edges
+
+A *record* is a key and the row that has it; an *edge* is a row and the smallest row found with the same key.
+Rows have global numbers (`Scope.first_rows`). A partition task matches its own records first and passes on
+one per key, so boilerplate that stands in every shard is a record per group, not per document.
+
+`<group>.records` is a sequence of runs, each as many records as memory allows; a run is split by range, and
+each piece is its keys (uint64), its checks (uint64, only where keys alone are not proof enough) and its rows
+(uint32, counted from the group's first row). `<group>.index.npy` holds, int64 (runs, ranges + 1), the record
+number where each piece begins. `<group>.lengths` is the bytes (int64) of every document, where the longest is
+to survive. All little-endian.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import IO, ClassVar, NamedTuple, Protocol
+
+import numpy as np
+
+from gristmill import storage
+from gristmill.commit import Commit
+from gristmill.dataset import Batch, ShardRef
+from gristmill.stage import Scope, Task
+
+MATCH_BYTES = 64  # memory one record takes while it is matched, sorting and hash table included
+MOST_IN_MEMORY = (
+    1 << 24
+)  # records matched at a time even where memory allows more: smaller tasks spread better
+MOST_GROUPS = 512  # partition tasks aimed at, so that 90,000 shards do not become as many files
+EDGE_ROWS = 1 << 20  # edges read at a time
+
+
+class Records(NamedTuple):
+    """Keys of some rows of a batch.
+
+    rows: int64 (m,), ascending, counted within the batch; keys: uint64 (m,); checks: uint64 (m,) or None.
+    """
+
+    rows: np.ndarray
+    keys: np.ndarray
+    checks: np.ndarray | None = None
+
+
+class KeyedRows(Protocol):
+    """What a partition task asks of its stage."""
+
+    checked: ClassVar[bool]
+
+    @property
+    def survivor(self) -> str: ...
+
+    @property
+    def key_columns(self) -> tuple[str, ...]: ...
+
+    def records(self, batch: Batch) -> Records: ...
+
+
+@dataclass(frozen=True)
+class ShufflePlan:
+    """How a scope is split into groups and ranges. Results do not depend on it, only time and memory do."""
+
+    groups: tuple[tuple[int, int], ...]  # first shard and the shard after the last
+    ranges: int
+    run_records: int  # records a task may hold
+
+    @classmethod
+    def of(cls, scope: Scope, keys_per_row: int) -> ShufflePlan:
+        held = max(1024, min(MOST_IN_MEMORY, scope.memory // MATCH_BYTES))
+        ranges = max(
+            1, -(-sum(scope.rows) * keys_per_row * 9 // (8 * held))
+        )  # an eighth spare for uneven ranges
+        return cls(tuple(_groups(scope.rows)), ranges, held)
+
+
+def _groups(rows: tuple[int, ...]) -> Iterator[tuple[int, int]]:
+    """Consecutive shards in groups of like row counts, about MOST_GROUPS at most, each under 2^32 rows."""
+    target = min(1 << 31, -(-sum(rows) // MOST_GROUPS))
+    start, held = 0, 0
+    for shard, count in enumerate(rows):
+        if shard > start and (len(rows) <= MOST_GROUPS or held + count > target):
+            yield start, shard
+            start, held = shard, 0
+        held += count
+    if start < len(rows):
+        yield start, len(rows)
+
+
+def row_type(rows: int) -> np.dtype:
+    """The integer type of global row numbers: 4 bytes while they fit."""
+    return np.dtype("<u4") if rows < 1 << 32 else np.dtype("<i8")
+
+
+def numbered(number: int) -> str:
+    """Name of the task with this number in its phase."""
+    return f"{number:05d}"
+
+
+@dataclass(frozen=True)
+class Partition(Task):
+    """Records of a group of shards, split by key range; edges between rows of the group."""
+
+    name: str
+    stage: KeyedRows
+    shards: tuple[ShardRef, ...]
+    first_row: int
+    rows: tuple[int, ...]  # documents in each shard
+    all_rows: int
+    plan: ShufflePlan = field(repr=False)
+
+    def run(self, commit: Commit) -> None:
+        if self.stage.survivor == "longest":
+            with open(commit.path(self.name + ".lengths"), "wb") as lengths:
+                for _, batch in self._batches(("bytes",)):
+                    lengths.write(batch.numbers("bytes").astype("<i8").tobytes())
+        index: list[np.ndarray] = []
+        with (
+            open(commit.path(self.name + ".records"), "wb") as records,
+            open(commit.path(self.name + ".edges"), "wb") as edges,
+        ):
+            for keys, checks, rows in self._runs(commit):
+                index.append(self._write_run(keys, checks, rows, index, records, edges, commit))
+        with open(commit.path(self.name + ".index.npy"), "wb") as stream:
+            np.save(stream, np.stack(index) if index else np.zeros((0, self.plan.ranges + 1), np.int64))
+
+    def _runs(self, commit: Commit) -> Iterator[tuple[np.ndarray, np.ndarray | None, np.ndarray]]:
+        """Keys, checks and rows of all records in row order, as many at a time as memory allows."""
+        most = self.plan.run_records
+        keys = np.empty(most, np.uint64)
+        checks = np.empty(most, np.uint64) if self.stage.checked else None
+        rows = np.empty(most, np.uint32)
+        filled = 0
+        for first, batch in self._batches(self.stage.key_columns):
+            found = self.stage.records(batch)
+            commit.count(documents=int(batch.keep.sum()), keys=len(found.keys))
+            done = 0
+            while done < len(found.keys):
+                part = slice(done, done + min(most - filled, len(found.keys) - done))
+                place = slice(filled, filled + part.stop - part.start)
+                keys[place] = found.keys[part]
+                rows[place] = found.rows[part] + first
+                if checks is not None and found.checks is not None:
+                    checks[place] = found.checks[part]
+                done, filled = part.stop, place.stop
+                if filled == most:
+                    yield keys, checks, rows
+                    filled = 0
+        if filled:
+            yield keys[:filled], None if checks is None else checks[:filled], rows[:filled]
+
+    def _batches(self, columns: tuple[str, ...]) -> Iterator[tuple[int, Batch]]:
+        first = 0
+        for shard, rows in zip(self.shards, self.rows, strict=True):
+            for batch in shard.batches(columns):
+                yield first + batch.first_row, batch
+            first += rows
+
+    def _write_run(
+        self,
+        keys: np.ndarray,
+        checks: np.ndarray | None,
+        rows: np.ndarray,
+        index: list[np.ndarray],
+        records: IO[bytes],
+        edges: IO[bytes],
+        commit: Commit,
+    ) -> np.ndarray:
+        from gristmill.kernels.hashing import find_repeats, range_counts, range_order
+
+        places, firsts = find_repeats(keys, checks)
+        write_edges(edges, rows, places, firsts, self.first_row, row_type(self.all_rows), commit)
+        if len(places):
+            single = np.ones(len(keys), bool)
+            single[places] = False
+            keys, rows = keys[single], rows[single]
+            checks = None if checks is None else checks[single]
+        starts = np.zeros(self.plan.ranges + 1, np.int64)
+        np.cumsum(range_counts(keys, self.plan.ranges), out=starts[1:])
+        order = range_order(keys, starts[:-1].copy())
+        columns = [column[order] for column in (keys, checks, rows) if column is not None]
+        for start, stop in itertools.pairwise(starts):
+            for column in columns:
+                records.write(column[start:stop].tobytes())
+        commit.count(records=len(keys))
+        return starts + (index[-1][-1] if index else 0)
+
+
+@dataclass(frozen=True)
+class Match(Task):
+    """Edges between the rows of all groups that share a key of one range."""
+
+    name: str
+    folder: str  # of the partition phase
+    first_rows: tuple[int, ...]  # of each group
+    part: int  # number of the range
+    checked: bool
+    all_rows: int
+
+    def run(self, commit: Commit) -> None:
+        from gristmill.kernels.hashing import find_repeats
+
+        keys, checks, rows = self._records()
+        places, firsts = find_repeats(keys, checks)
+        with open(commit.path(self.name + ".edges"), "wb") as edges:
+            write_edges(edges, rows, places, firsts, 0, row_type(self.all_rows), commit)
+        commit.count(records=len(keys))
+
+    def _records(self) -> tuple[np.ndarray, np.ndarray | None, np.ndarray]:
+        """Keys, checks and global rows of the range, in row order as groups and runs are."""
+        pieces = [self._pieces(numbered(group)) for group in range(len(self.first_rows))]
+        total = sum(int((piece[:, 1] - piece[:, 0]).sum()) for piece in pieces)
+        keys, rows = np.empty(total, np.uint64), np.empty(total, row_type(self.all_rows))
+        checks = np.empty(total, np.uint64) if self.checked else None
+        size = 20 if self.checked else 12
+        filled = 0
+        for group, first_row in enumerate(self.first_rows):
+            if not len(pieces[group]):
+                continue
+            with storage.open_input(storage.join(self.folder, numbered(group) + ".records")) as stream:
+                for start, stop in pieces[group]:
+                    count = int(stop - start)
+                    stream.seek(int(start) * size)
+                    data = stream.read(count * size)
+                    place = slice(filled, filled + count)
+                    keys[place] = np.frombuffer(data, "<u8", count)
+                    if checks is not None:
+                        checks[place] = np.frombuffer(data, "<u8", count, offset=8 * count)
+                    rows[place] = np.frombuffer(data, "<u4", count, offset=(size - 4) * count)
+                    rows[place] += rows.dtype.type(first_row)
+                    filled += count
+        return keys, checks, rows
+
+    def _pieces(self, group: str) -> np.ndarray:
+        """First record and the one after the last of this range in each run that has any, int64 (m, 2)."""
+        with storage.open_input(storage.join(self.folder, group + ".index.npy")) as stream:
+            index = np.load(stream)[:, self.part : self.part + 2]
+        return index[index[:, 1] > index[:, 0]]
+
+
+def write_edges(
+    stream: IO[bytes],
+    rows: np.ndarray,
+    places: np.ndarray,
+    firsts: np.ndarray,
+    first_row: int,
+    kind: np.dtype,
+    commit: Commit,
+) -> None:
+    """Append the edges of repeated keys as pairs of global rows, ascending, each once."""
+    from gristmill.kernels.union_find import unique_edges
+
+    edges = np.empty((len(places), 2), kind)
+    edges = edges[: unique_edges(rows, places, firsts, edges)]
+    edges += kind.type(first_row)
+    stream.write(edges.tobytes())
+    commit.count(edges=len(edges))
+
+
+def read_edges(folder: str, names: Iterable[str], all_rows: int) -> Iterator[np.ndarray]:
+    """Edges of the named tasks, a limited number at a time, each (m, 2)."""
+    kind = row_type(all_rows)
+    for name in names:
+        with storage.open_input(storage.join(folder, name + ".edges")) as stream:
+            while data := stream.read(EDGE_ROWS * 2 * kind.itemsize):
+                yield np.frombuffer(data, kind).reshape(-1, 2)

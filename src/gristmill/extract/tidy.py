@@ -1,0 +1,33 @@
+"""What every text gets, whichever engine wrote it: line ends, controls, spaces, runs of newlines."""
+
+from __future__ import annotations
+
+from gristmill.extract.urls import strip_urls
+
+# those that end lines are left to str.splitlines
+_CONTROLS = bytes(code for code in range(0x20) if code not in b"\t\n\r\x0b\x0c\x1c\x1d\x1e") + b"\x7f"
+
+
+def tidy(text: str, max_newlines: int, urls: str = "none") -> str:
+    """`text` with \\n line ends, without controls and trailing spaces, at most `max_newlines` in a row.
+
+    Tabs stay. `urls` is the setting `strip_urls`. The result can be encoded: lone surrogates become U+FFFD.
+    """
+    if urls != "none":
+        text = strip_urls(text, bare_hosts=urls == "hosts")
+    text = "\n".join(map(str.rstrip, clean_characters(text).splitlines())).strip()
+    most = "\n" * max_newlines
+    while most + "\n" in text:  # shrinks by a third or more each time; several times as fast as a pattern
+        text = text.replace(most + "\n", most)
+    return text
+
+
+def clean_characters(text: str) -> str:
+    """`text` without C0 controls other than tabs and line ends, lone surrogates replaced."""
+    try:
+        data = text.encode("utf-8")
+    except UnicodeEncodeError:
+        text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+        data = text.encode("utf-8")
+    clean = data.translate(None, _CONTROLS)
+    return text if len(clean) == len(data) else clean.decode("utf-8")

@@ -1,0 +1,81 @@
+"""A column of texts as two NumPy arrays, and the cuts that change it.
+
+    texts = Texts.from_arrow(batch.column("text"))
+    texts.data[texts.offsets[3] : texts.offsets[4]]      # the UTF-8 bytes of row 3
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+
+
+@dataclass(frozen=True, slots=True)
+class Texts:
+    """Rows of UTF-8 text: `data` uint8 (n_bytes,), `offsets` int64 (rows + 1,) into it, ascending."""
+
+    data: np.ndarray
+    offsets: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.offsets) - 1
+
+    def __getitem__(self, row: int) -> str:
+        return bytes(self.data[self.offsets[row] : self.offsets[row + 1]]).decode("utf-8")
+
+    @property
+    def lengths(self) -> np.ndarray:
+        """Bytes of each row, int64 (rows,)."""
+        return np.diff(self.offsets)
+
+    @classmethod
+    def from_arrow(cls, column: pa.Array) -> Texts:
+        """A view of a string or large_string array without copying its bytes; nulls count as empty."""
+        if column.null_count:
+            column = column.fill_null("")
+        wide = pa.types.is_large_string(column.type) or pa.types.is_large_binary(column.type)
+        _, ends, data = column.buffers()
+        dtype = np.int64 if wide else np.int32
+        if len(column) == 0 or ends is None:
+            return cls(np.empty(0, np.uint8), np.zeros(1, np.int64))
+        offsets = np.frombuffer(ends, dtype)[column.offset : column.offset + len(column) + 1].astype(np.int64)
+        raw = np.frombuffer(data, np.uint8) if data is not None else np.empty(0, np.uint8)
+        return cls(raw[offsets[0] : offsets[-1]], offsets - offsets[0])
+
+    @classmethod
+    def from_strings(cls, rows: list[str]) -> Texts:
+        return cls.from_arrow(pa.array(rows, pa.large_string()))
+
+    def to_arrow(self) -> pa.Array:
+        """A large_string array over the same bytes."""
+        buffers = [None, pa.py_buffer(self.offsets), pa.py_buffer(np.ascontiguousarray(self.data))]
+        return pa.Array.from_buffers(pa.large_string(), len(self), buffers)
+
+
+CUTS = pa.list_(pa.struct([("start", pa.int64()), ("end", pa.int64()), ("replacement", pa.string())]))
+"""Per row: byte ranges [start, end) of the text a stage saw, ascending and disjoint, and what stands there instead
+(null: nothing). A null row has no cuts."""
+
+
+def apply_cuts(texts: Texts, cuts: pa.Array) -> Texts:
+    """The texts with every cut of every row carried out."""
+    touched = np.flatnonzero(np.asarray(cuts.is_valid()))
+    if not len(touched):
+        return texts
+    pieces: list[bytes] = []
+    lengths = texts.lengths.copy()
+    done = 0  # bytes of texts.data already copied
+    data = texts.data.tobytes()
+    for row in touched:
+        base = int(texts.offsets[row])
+        for cut in cuts[int(row)].as_py():
+            replacement = (cut["replacement"] or "").encode()
+            pieces += [data[done : base + cut["start"]], replacement]
+            done = base + cut["end"]
+            lengths[row] += len(replacement) - (cut["end"] - cut["start"])
+    pieces.append(data[done:])
+    offsets = np.zeros(len(texts) + 1, np.int64)
+    np.cumsum(lengths, out=offsets[1:])
+    return Texts(np.frombuffer(b"".join(pieces), np.uint8), offsets)

@@ -1,0 +1,214 @@
+"""Words of UTF-8 text in one pass over its bytes: by Unicode's rules, or by white space.
+
+`segment_unicode` follows Unicode Standard Annex 29 (default word boundaries) and differs from it so:
+  - white space and control characters separate words and are none; a format character alone is none either;
+  - a run of full stops is one word, so that an ellipsis is;
+  - the colon does not join letters (ICU's tailoring).
+Punctuation marks are words of their own; `flags` tells them apart. In scripts written without spaces (Han, Hiragana, Thai, Lao,
+Khmer, Burmese …) every base character with its marks is a word, since their words need a dictionary.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from gristmill.kernels.code_points import (
+    CLASS_MASK,
+    CONNECTOR,
+    DOUBLE_QUOTE,
+    FORMAT,
+    HEBREW,
+    JOINER,
+    LETTER_CLASS,
+    MID_BOTH,
+    MID_LETTER,
+    MID_NUMBER,
+    NUMERIC,
+    PICTOGRAPH,
+    REGIONAL,
+    SIGN,
+    SINGLE_QUOTE,
+    SPACE,
+    code_point_tables,
+    decode,
+    trait,
+)
+from gristmill.kernels.leaf import leaf
+from gristmill.kernels.text import Texts
+from gristmill.kernels.word_hash import HASH_BASE, mix
+
+NOT_SIGNS = 1  # flag of a word in which not every code point is a sign: what datatrove counts as a word
+FLAG_MASK = ~CLASS_MASK
+FULL_STOP = 0x2E
+WHITESPACE, UNICODE = 0, 1
+READINGS = {"whitespace": WHITESPACE, "unicode": UNICODE}
+
+
+@leaf
+def _past_marks(data, at, end, blocks, traits):
+    """The first byte from `at` on that is not part of a combining mark, format character or joiner."""
+    while at < end:
+        code, after = decode(data, at, end)
+        kind = trait(blocks, traits, code) & CLASS_MASK
+        if kind < FORMAT or kind > JOINER:
+            break
+        at = after
+    return at
+
+
+@leaf
+def _class_at(data, at, end, blocks, traits):
+    if at >= end:
+        return np.int64(0)
+    code, _ = decode(data, at, end)
+    return trait(blocks, traits, code) & CLASS_MASK
+
+
+@leaf
+def _word_end(data, at, end, kind, blocks, traits):
+    """Where the word ends whose first code point, of class `kind`, ends at `at`."""
+    if LETTER_CLASS <= kind <= CONNECTOR:
+        while at < end:
+            byte = data[at]
+            if byte < 0x80:
+                after = at + 1
+                next_kind = np.int64(traits[byte]) & CLASS_MASK
+            else:
+                code, after = decode(data, at, end)
+                next_kind = trait(blocks, traits, code) & CLASS_MASK
+            if LETTER_CLASS <= next_kind <= CONNECTOR:
+                both_alphanumeric = kind <= NUMERIC and next_kind <= NUMERIC
+                if both_alphanumeric or kind == next_kind or kind == CONNECTOR or next_kind == CONNECTOR:
+                    kind = next_kind
+                    at = after
+                    continue
+                return at
+            if FORMAT <= next_kind <= JOINER:
+                at = after
+                continue
+            if MID_LETTER <= next_kind <= DOUBLE_QUOTE:
+                beyond = _past_marks(data, after, end, blocks, traits)
+                beyond_kind = _class_at(data, beyond, end, blocks, traits)
+                letters = kind in (LETTER_CLASS, HEBREW) and beyond_kind in (LETTER_CLASS, HEBREW)
+                if letters and next_kind in (MID_LETTER, MID_BOTH, SINGLE_QUOTE):
+                    at = beyond
+                    continue
+                numbers = kind == NUMERIC and beyond_kind == NUMERIC
+                if numbers and next_kind in (MID_NUMBER, MID_BOTH, SINGLE_QUOTE):
+                    at = beyond
+                    continue
+                if kind == HEBREW and next_kind == SINGLE_QUOTE:
+                    at = beyond
+                    continue
+                if kind == HEBREW and next_kind == DOUBLE_QUOTE and beyond_kind == HEBREW:
+                    at = beyond
+                    continue
+            return at
+        return at
+    if data[at - 1] == FULL_STOP:
+        while at < end and data[at] == FULL_STOP:
+            at += 1
+    elif kind == REGIONAL:
+        at = _past_marks(data, at, end, blocks, traits)
+        if _class_at(data, at, end, blocks, traits) == REGIONAL:
+            at = decode(data, at, end)[1]
+    while at < end and data[at] >= 0x80:  # marks, and what a joiner joins to a pictograph
+        code, after = decode(data, at, end)
+        next_kind = trait(blocks, traits, code) & CLASS_MASK
+        if FORMAT <= next_kind <= JOINER:
+            at = after
+            if next_kind == JOINER and _class_at(data, at, end, blocks, traits) == PICTOGRAPH:
+                at = decode(data, at, end)[1]
+        else:
+            break
+    return at
+
+
+@leaf
+def _describe(data, start, end, blocks, traits):
+    """Hash, code points and flags of the word in data[start:end]."""
+    total = np.uint64(0)
+    characters = np.int64(0)
+    flags = np.int64(0)
+    at = start
+    while at < end:
+        byte = data[at]
+        if byte < 0x80:
+            entry = np.int64(traits[byte])
+            total = total * HASH_BASE + np.uint64(byte) + np.uint64(1)
+            at += 1
+        else:
+            code, after = decode(data, at, end)
+            entry = trait(blocks, traits, code)
+            while at < after:
+                total = total * HASH_BASE + np.uint64(data[at]) + np.uint64(1)
+                at += 1
+        flags |= entry & FLAG_MASK
+        if entry & SIGN == 0:
+            flags |= NOT_SIGNS
+        characters += 1
+    return mix(total), characters, flags
+
+
+@leaf
+def _next_word(data, at, end, reading, blocks, traits):
+    """Start and end of the first word from `at` on; both are `end` when there is none."""
+    while at < end:
+        code, after = decode(data, at, end)
+        entry = trait(blocks, traits, code)
+        if reading == WHITESPACE:
+            if entry & SPACE == 0:
+                return at, _space_after(data, after, end, blocks, traits)
+        elif entry & CLASS_MASK > FORMAT:
+            return at, _word_end(data, after, end, entry & CLASS_MASK, blocks, traits)
+        at = after
+    return end, end
+
+
+@leaf
+def _space_after(data, at, end, blocks, traits):
+    """The first white space from `at` on, or the end."""
+    while at < end:
+        code, after = decode(data, at, end)
+        if trait(blocks, traits, code) & SPACE:
+            break
+        at = after
+    return at
+
+
+@leaf
+def _fill(data, offsets, reading, blocks, traits, row, count, first, starts, ends, hashes, characters, flags):
+    """Write the words of rows from `row` on behind `count` others, until a row might not fit; returns row and count."""
+    while row < len(offsets) - 1:
+        at, end = offsets[row], offsets[row + 1]
+        if count + (end - at) > len(starts):
+            break
+        while at < end:
+            start, at = _next_word(data, at, end, reading, blocks, traits)
+            if start < at:
+                total, length, union = _describe(data, start, at, blocks, traits)
+                starts[count] = start
+                ends[count] = at
+                hashes[count] = total
+                characters[count] = length
+                flags[count] = union
+                count += 1
+        row += 1
+        first[row] = count
+    return row, count
+
+
+def segment(texts: Texts, reading: str) -> tuple[np.ndarray, ...]:
+    """Words of every row: first int64 (rows + 1,), words before each row; then one entry a word: start and end int64 in
+    bytes of `texts.data`, hash uint64, code points int32, flags uint16."""
+    rows = len(texts)
+    room = len(texts.data) // 4 + int(texts.lengths.max(initial=0))
+    first = np.zeros(rows + 1, np.int64)
+    parts = [np.empty(room, kind) for kind in (np.int64, np.int64, np.uint64, np.int32, np.uint16)]
+    tables = code_point_tables()
+    row, count = _fill(texts.data, texts.offsets, READINGS[reading], *tables, 0, 0, first, *parts)
+    while row < rows:  # words are shorter than guessed
+        room += len(texts.data) // 4 + 1
+        parts = [np.concatenate([part[:count], np.empty(room - count, part.dtype)]) for part in parts]
+        row, count = _fill(texts.data, texts.offsets, READINGS[reading], *tables, row, count, first, *parts)
+    return first, *(part[:count] for part in parts)

@@ -1,0 +1,79 @@
+"""What executors know: a job has a name, a weight and an `execute` that commits its own output."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from gristmill.commit import Commit, Receipt
+from gristmill.stage import Stage, Task
+
+Report = Callable[[int, int], None]
+"""Called with documents and bytes done since the last call."""
+
+
+class Job(Protocol):
+    """Picklable. `group` names the progress bar it counts for, `weight` its share of it."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def group(self) -> str: ...
+    @property
+    def weight(self) -> float: ...
+    def execute(self, report: Report) -> list[Receipt]: ...
+
+
+@dataclass(frozen=True)
+class TaskJob:
+    """One task of a phased stage."""
+
+    node: str
+    phase: str
+    folder: str
+    task: Task
+
+    @property
+    def name(self) -> str:
+        return f"{self.node} {self.phase}/{self.task.name}"
+
+    @property
+    def group(self) -> str:
+        return f"{self.node} {self.phase}"
+
+    @property
+    def weight(self) -> float:
+        return float(self.task.weight)
+
+    def execute(self, report: Report) -> list[Receipt]:
+        commit = Commit(self.folder, self.task.name)
+        with commit:
+            self.task.run(commit)
+        assert commit.receipt is not None
+        return [commit.receipt]
+
+
+@dataclass(frozen=True)
+class WarmJob:
+    """Compiles the kernels of the stages about to run, once, so that every worker finds them on disk."""
+
+    stages: tuple[Stage, ...]
+    name: str = "compile kernels"
+    group: str = "compile kernels"
+    weight: float = 1.0
+
+    def execute(self, report: Report) -> list[Receipt]:
+        for stage in self.stages:
+            stage.warm()
+        return []
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A job that came to nothing: a line for the table, and what a bug report needs."""
+
+    job: str
+    reason: str
+    detail: str = ""
+    fatal: bool = False  # nothing else can succeed either, as on a full disk

@@ -1,0 +1,54 @@
+"""Stage kinds by name, imported only when a recipe uses them. Third parties add theirs by entry point.
+
+    [project.entry-points."gristmill.stages"]
+    my_filter = "my_package.filters:MyFilter"
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib import import_module
+from importlib.metadata import entry_points
+
+from gristmill.errors import UserError, nearest
+from gristmill.stage import Stage
+
+BUILT_IN = {
+    # sources
+    "warc": "gristmill.sources.warc:Warc",
+    "jsonl": "gristmill.sources.jsonl:JsonLines",
+    "parquet": "gristmill.sources.parquet:Parquet",
+    "text": "gristmill.sources.text:PlainText",
+    "dataset": "gristmill.sources.dataset:DatasetSource",
+    # filters
+    "url": "gristmill.filters.url:UrlFilter",
+    "language": "gristmill.filters.language:Language",
+    "gopher_repetition": "gristmill.filters.gopher:GopherRepetition",
+    "gopher_quality": "gristmill.filters.gopher:GopherQuality",
+    # dedup
+    "exact": "gristmill.dedup.exact:Exact",
+    "minhash": "gristmill.dedup.minhash:MinHash",
+}
+
+ENTRY_POINTS = "gristmill.stages"
+
+
+@cache
+def locations() -> dict[str, str]:
+    """Every known kind and where its class lies, built-in ones first."""
+    found = dict(BUILT_IN)
+    for point in sorted(entry_points(group=ENTRY_POINTS), key=lambda point: point.name):
+        found.setdefault(point.name, point.value)
+    return found
+
+
+@cache
+def stage_class(kind: str) -> type[Stage]:
+    """The class of a kind. Raises UserError with the nearest known name."""
+    location = locations().get(kind)
+    if location is None:
+        raise UserError(
+            f"unknown stage kind {kind!r}.{nearest(kind, locations())}", hint="`gristmill stages` lists all kinds"
+        )
+    module, _, name = location.partition(":")
+    return getattr(import_module(module), name)

@@ -1,0 +1,154 @@
+"""What `gristmill stages` prints and the JSON Schema editors use, both from the stage classes themselves."""
+
+from __future__ import annotations
+
+import inspect
+import textwrap
+from types import UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
+
+from pydantic import BaseModel
+from pydantic_core import PydanticUndefined
+
+from gristmill.registry import locations, stage_class
+from gristmill.stage import Filter, GlobalStage, PhasedStage, ShardStage, Source, Stage
+
+_FAMILIES: tuple[tuple[str, type[Stage]], ...] = (
+    ("sources: raw formats to documents", Source),
+    ("filters: one shard at a time", Filter),
+    ("over all shards: deduplication", PhasedStage),
+)
+
+
+def list_stages() -> str:
+    """All kinds by family with the first line of their documentation."""
+    kinds = {kind: stage_class(kind) for kind in locations()}
+    width = max(map(len, kinds))
+    lines: list[str] = []
+    for title, base in _FAMILIES:
+        lines.append(title)
+        lines += [f"  {kind:<{width}}  {_first_line(cls)}" for kind, cls in kinds.items() if issubclass(cls, base)]
+        lines.append("")
+    lines.append("gristmill stages NAME documents one of them")
+    return "\n".join(lines)
+
+
+def stage_page(kind: str) -> str:
+    """Documentation, settings with defaults and their sources, reasons and columns of one kind."""
+    cls = stage_class(kind)
+    lines = [kind, "", inspect.cleandoc(cls.__doc__ or ""), ""]
+    lines += ["settings", *_settings(cls, "  ")]
+    if issubclass(cls, ShardStage):
+        columns = [*cls.values, *(cls.provides if issubclass(cls, GlobalStage) else ())]
+        if columns:
+            lines += ["", "columns it writes", *(f"  {kind}.{column.name}: {column.type}" for column in columns)]
+    rules = getattr(cls, "rules", ())
+    if rules:
+        lines += ["", "reasons it drops for", *(f"  {kind}.{rule}" for rule in rules)]
+    return "\n".join(lines)
+
+
+def _settings(cls: type[BaseModel], indent: str) -> list[str]:
+    lines: list[str] = []
+    for name, info in cls.model_fields.items():
+        extra = info.json_schema_extra if isinstance(info.json_schema_extra, dict) else {}
+        inner = info.annotation if isinstance(info.annotation, type) and issubclass(info.annotation, BaseModel) else None
+        head = f"{indent}{name}: {_type_name(info.annotation)}"
+        if info.is_required():
+            head += "  (required)"
+        elif inner is None:
+            default = info.default if info.default is not PydanticUndefined else info.get_default(call_default_factory=True)
+            head += f" = {_shown(default)}"
+        unit = extra.get("unit")
+        lines.append(head + (f"  [{unit}]" if unit else ""))
+        notes = [info.description] if info.description else []
+        notes += [f"default from: {extra['source']}"] if extra.get("source") else []
+        for note in notes:
+            lines += textwrap.wrap(note, 100 - len(indent), initial_indent=indent + "    ", subsequent_indent=indent + "    ")
+        if inner is not None:
+            lines += _settings(inner, indent + "    ")
+    return lines or [f"{indent}none"]
+
+
+def _type_name(annotation: Any) -> str:
+    if isinstance(annotation, type) and not getattr(annotation, "__args__", None):
+        return annotation.__name__
+    if annotation is type(None):
+        return "null"
+    if get_origin(annotation) is Annotated:
+        return "path or URL" if "LocationText" in str(annotation) else _type_name(get_args(annotation)[0])
+    if get_origin(annotation) is Literal:
+        return " | ".join(str(choice) for choice in get_args(annotation))
+    parts = [_type_name(part) for part in get_args(annotation) if part is not Ellipsis]
+    if get_origin(annotation) in (Union, UnionType):
+        return " | ".join(parts)
+    return f"{getattr(get_origin(annotation), '__name__', annotation)}[{', '.join(parts)}]"
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, (list, tuple)) and len(value) > 12:
+        return f"{list(value[:3])!r} … {len(value)} items"
+    return repr(value) if not isinstance(value, BaseModel) else "see below"
+
+
+def _first_line(cls: type[Stage]) -> str:
+    return (inspect.cleandoc(cls.__doc__ or "")).split("\n")[0]
+
+
+def recipe_schema() -> dict[str, Any]:
+    """JSON Schema (2020-12) of a whole recipe file."""
+    from gristmill.mixtures.spec import Mixture
+    from gristmill.tokenize.settings import Tokenize
+
+    definitions: dict[str, Any] = {}
+    kinds = {kind: stage_class(kind) for kind in locations()}
+    for kind, cls in kinds.items():
+        definitions[f"stage.{kind}"] = _model_schema(cls, definitions, name_allowed=not issubclass(cls, Source))
+    for name, model in (("mixture", Mixture), ("tokenize", Tokenize)):
+        definitions[name] = _model_schema(model, definitions)
+    locations_schema = {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}
+    size = {"anyOf": [{"type": "integer"}, {"type": "string", "pattern": "^[0-9.]+ *([KMG]i?B|B)?$"}]}
+    source = {
+        "type": "object",
+        "additionalProperties": False,
+        "required": ["read"],
+        "properties": {
+            "read": _one_of(kinds, Source),
+            "input": locations_schema | {"description": "paths, URLs or globs; the top-level input unless given"},
+            "group": size | {"description": "small input files share a shard up to this size"},
+            "drop_early": {"type": "array", "items": {"type": "string"}},
+            "stages": {"type": "array", "items": _one_of(kinds, ShardStage)},
+        },
+    }
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "gristmill recipe",
+        "type": "object",
+        "additionalProperties": False,
+        "required": ["sources"],
+        "properties": {
+            "input": locations_schema,
+            "root": {"type": "string", "description": "where outputs go"},
+            "memory": size | {"description": "what one task of a global stage may hold"},
+            "sources": {"type": "object", "additionalProperties": source, "minProperties": 1},
+            "stages": {"type": "array", "items": _one_of(kinds, PhasedStage)},
+            "mixture": {"$ref": "#/$defs/mixture"},
+            "tokenize": {"$ref": "#/$defs/tokenize"},
+        },
+        "$defs": dict(sorted(definitions.items())),
+    }
+
+
+def _model_schema(cls: type[BaseModel], definitions: dict[str, Any], *, name_allowed: bool = False) -> dict[str, Any]:
+    found = cls.model_json_schema(ref_template="#/$defs/{model}")
+    definitions.update(found.pop("$defs", {}))
+    if name_allowed:
+        found.setdefault("properties", {})["name"] = {"type": "string", "pattern": "^[a-z][a-z0-9_]*$"}
+    return found
+
+
+def _one_of(kinds: dict[str, type[Stage]], base: type[Stage]) -> dict[str, Any]:
+    fitting = [kind for kind, cls in kinds.items() if issubclass(cls, base)]
+    settings = {kind: {"anyOf": [{"$ref": f"#/$defs/stage.{kind}"}, {"type": "null"}]} for kind in fitting}
+    one = {"type": "object", "additionalProperties": False, "minProperties": 1, "maxProperties": 1, "properties": settings}
+    return {"anyOf": [{"enum": fitting}, one]}

@@ -1,0 +1,287 @@
+"""The contract every stage keeps: settings, columns read and written, tasks. What the pipeline and the stages share.
+
+A stage kind is one class. Its fields are its settings; YAML, errors, `gristmill stages` and the JSON Schema come from them.
+
+    class ShortText(Filter):
+        \"""Drop documents under a number of bytes.\"""
+
+        kind = "short_text"
+        rules = ("too_short",)
+        needs = ("text",)
+        values = pa.schema([("bytes", pa.int64())])
+        minimum: int = setting(200, "least bytes a document must have", unit="bytes")
+
+        def signals(self, batch):
+            return {"bytes": batch.texts.lengths}
+
+        def decide(self, batch):
+            return self.first_rule(self.value(batch, "bytes") < self.minimum)
+
+*Signals* are numbers about a text, computed once and kept in a value layer. A *decision* is a threshold over them, kept in a drop
+layer of its own, so that another threshold re-reads numbers and no text. Both see every row of a shard, also those that other
+stages drop: what a stage writes depends on the text and on the columns it names, never on another stage's threshold.
+"""
+
+from __future__ import annotations
+
+import os
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Annotated, Any, ClassVar
+
+import numpy as np
+import pyarrow as pa
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, ValidationInfo
+
+from gristmill import storage
+from gristmill.commit import Commit
+from gristmill.dataset import Batch, ShardRef
+from gristmill.documents import Record
+from gristmill.errors import UserError
+
+
+def setting(
+    default: Any = ..., doc: str = "", *, source: str = "", unit: str = "", factory: Any = None, **constraints: Any
+) -> Any:
+    """A setting of a stage: default, what it does in a line, unit, and where the default comes from (paper, code)."""
+    extra = {"source": source, "unit": unit}
+    if factory is not None:
+        return Field(default_factory=factory, description=doc, json_schema_extra=extra, **constraints)
+    return Field(default, description=doc, json_schema_extra=extra, **constraints)
+
+
+class CommandLineText(str):
+    """Text that came from `--set`: paths in it are seen from the working directory, not from the recipe's folder."""
+
+
+def _resolve(value: Any, info: ValidationInfo) -> Any:
+    if not isinstance(value, str):
+        return value
+    base = os.getcwd() if isinstance(value, CommandLineText) else (info.context or {}).get("base", os.getcwd())
+    return storage.resolve(value, base)
+
+
+class LocationText(str):
+    """A resolved path or URL in a setting; its content, not its name, goes into fingerprints."""
+
+
+Location = Annotated[
+    str, BeforeValidator(_resolve), AfterValidator(LocationText), Field(json_schema_extra={"format": "location"})
+]
+"""A path or URL in a recipe; relative ones are seen from the recipe's folder."""
+
+
+class Settings(BaseModel):
+    """Typed settings: unknown names are errors, values are never changed after loading."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
+
+
+class Stage(Settings):
+    """Base of everything that can stand in a recipe."""
+
+    kind: ClassVar[str]
+    version: ClassVar[int] = 1  # raised when the same settings come to another result
+    abstract: ClassVar[bool] = True
+
+    _name: str = PrivateAttr("")
+
+    @property
+    def name(self) -> str:
+        """What the recipe calls this stage: its kind unless `name:` says otherwise. Prefix of its columns and reasons."""
+        return self._name or self.kind
+
+    def named(self, name: str) -> Stage:
+        self._name = name
+        return self
+
+    def check(self) -> None:
+        """Raise UserError when a model, list or package this stage needs is missing or unreadable. Runs before any work."""
+
+    def warm(self) -> None:
+        """Compile the kernels this stage uses, so that workers find them in the cache. Runs in the parent before any work."""
+
+
+# -- sources ----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class InputFile:
+    """One raw input file: where it lies, the name documents carry, and what tells this version from another."""
+
+    location: str
+    name: str
+    size: int
+    version: str
+
+
+class Source(Stage):
+    """A raw format → records → documents. Subclasses stream: memory must not grow with the file."""
+
+    suffixes: ClassVar[tuple[str, ...]] = ()  # what a folder given as input is searched for
+    reads_files: ClassVar[bool] = True
+
+    @property
+    def reads_source(self) -> str | None:
+        """The other source of the recipe whose dataset this one reads, if it does."""
+        return None
+
+    def expand(self, location: str) -> list[str]:
+        """The files one input location stands for (a list file may stand for many)."""
+        return [location]
+
+    @abstractmethod
+    def records(self, file: InputFile) -> Iterator[Record]:
+        """Every record of the file in order, each open (text or payload set) or already ended.
+
+        Damage inside the file ends a record as quarantined and, where possible, reading goes on; it never raises.
+        """
+        raise NotImplementedError
+
+    def extract(self, record: Record) -> None:
+        """Set `record.text` (and title …) from `record.payload`, or end the record. Formats that carry text need not."""
+
+
+# -- stages over one shard --------------------------------------------------------------------------------------------
+
+
+class ShardStage(Stage):
+    """Anything that computes columns from a shard's rows alone."""
+
+    needs: ClassVar[tuple[str, ...]] = ("text",)  # columns `signals` reads: documents' own or stage.value
+    values: ClassVar[pa.Schema] = pa.schema([])  # what `signals` writes, names without the stage's prefix
+    signal_settings: ClassVar[tuple[str, ...]] = ()  # the settings that change signals; others only change decisions
+
+    def value_schema(self) -> pa.Schema:
+        """`values` for these settings; override where a setting changes the columns."""
+        return self.values
+
+    def signals(self, batch: Batch) -> Mapping[str, pa.Array | np.ndarray]:
+        """Values for every row of the batch, by name in `values`."""
+        raise NotImplementedError
+
+    def value(self, batch: Batch, name: str) -> np.ndarray:
+        """A numeric value of this stage as NumPy (rows,)."""
+        return batch.numbers(f"{self.name}.{name}")
+
+
+class Filter(ShardStage):
+    """A stage that drops documents or cuts text, deciding over signals."""
+
+    rules: ClassVar[tuple[str, ...]] = ()  # reasons are stage.rule, tested in this order
+    decides_on: ClassVar[tuple[str, ...]] = ()  # columns `decide` reads beside this stage's own values; 'text' for cuts
+    makes_cuts: ClassVar[bool] = False
+
+    def rule_names(self) -> tuple[str, ...]:
+        """`rules` for these settings; override where a setting changes them."""
+        return self.rules
+
+    @abstractmethod
+    def decide(self, batch: Batch) -> np.ndarray:
+        """Rule numbers int (rows,): -1 keeps, k drops by rule k."""
+        raise NotImplementedError
+
+    def cuts(self, batch: Batch) -> pa.Array:
+        """Cuts of every row (type kernels.text.CUTS); called when `makes_cuts`."""
+        raise NotImplementedError
+
+    def first_rule(self, *failed: np.ndarray) -> np.ndarray:
+        """Rule numbers from one bool (rows,) per rule, in the order of `rules`: the first that fails counts."""
+        numbers = np.full(len(failed[0]), -1, np.int16)
+        for number in reversed(range(len(failed))):
+            numbers[failed[number]] = number
+        return numbers
+
+
+# -- stages over many shards ------------------------------------------------------------------------------------------
+
+
+class Task(ABC):
+    """A unit of work: a small picklable description, inputs → one output, no shared state.
+
+    Subclasses are frozen dataclasses with a `name` that is unique in their phase and safe in a file name.
+    """
+
+    name: str
+    weight: float = 1.0  # relative cost, for progress
+    units: ClassVar[str] = "tasks"
+
+    @abstractmethod
+    def run(self, commit: Commit) -> None:
+        """Write files through `commit.path(name)` and count what was done. Same inputs, same bytes."""
+
+
+@dataclass(frozen=True)
+class Phase:
+    """Tasks of a global stage that may run in any order, side by side, before the next phase begins.
+
+    `folder` is where their outputs and receipts go.
+    """
+
+    name: str
+    folder: str
+    tasks: tuple[Task, ...]
+
+
+@dataclass(frozen=True)
+class Scope:
+    """What a stage over many shards works on."""
+
+    shards: tuple[ShardRef, ...]  # sources in recipe order, shards in manifest order, with all layers so far
+    rows: tuple[int, ...]  # documents in each shard
+    folder: str  # this stage's own folder
+    memory: int  # bytes one task may hold
+    inputs: Mapping[str, str] = field(default_factory=dict)  # folders of the other stages it depends on, by name
+
+    @property
+    def first_rows(self) -> tuple[int, ...]:
+        """Global row number of each shard's first document: documents are numbered through all shards in order."""
+        return tuple(int(start) for start in np.concatenate([[0], np.cumsum(self.rows)[:-1]])) if self.rows else ()
+
+    def layer_folder(self, shard: ShardRef) -> str:
+        """Where the final layer of `shard` belongs, as <shard.name>.parquet with the receipt <shard.name>."""
+        return storage.join(self.folder, shard.source)
+
+    def phase(self, name: str, tasks: list[Task]) -> Phase:
+        return Phase(name, storage.join(self.folder, name), tuple(tasks))
+
+
+class PhasedStage(ShardStage):
+    """A stage over all shards of its scope, done in phases of plain tasks; it may have signals, computed shard by shard before.
+
+    Which documents take part is decided by the drops of the layers in `scope.shards` (`batch.keep`).
+    """
+
+    @abstractmethod
+    def phases(self, scope: Scope) -> Iterator[Phase]:
+        """The phases in order. The code between two yields runs after all tasks of the earlier one have committed."""
+        raise NotImplementedError
+
+
+class GlobalStage(PhasedStage):
+    """A phased stage whose last phase writes one layer per shard (`scope.layer_folder`): drops, and the values named here."""
+
+    rules: ClassVar[tuple[str, ...]] = ()
+    provides: ClassVar[pa.Schema] = pa.schema([])  # value columns of the final layer, names without the prefix
+    makes_cuts: ClassVar[bool] = False
+
+
+__all__ = [
+    "CommandLineText",
+    "Filter",
+    "GlobalStage",
+    "InputFile",
+    "Location",
+    "LocationText",
+    "Phase",
+    "PhasedStage",
+    "Scope",
+    "Settings",
+    "ShardStage",
+    "Source",
+    "Stage",
+    "Task",
+    "UserError",
+    "setting",
+]

@@ -1,0 +1,230 @@
+"""Encoded documents in the order of a mixture → Arrow files of equally long token sequences."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+from gristmill import storage
+from gristmill.commit import Commit, read_receipt
+from gristmill.errors import UserError
+from gristmill.mixtures import plan as mixture_plan
+from gristmill.mixtures.order import Order, write_order
+from gristmill.mixtures.plan import Available, MixturePlan
+from gristmill.mixtures.solver import solve
+from gristmill.mixtures.spec import Mixture
+from gristmill.stage import Location, Phase, PhasedStage, Scope, Task, setting
+from gristmill.tokenize import tokenizer_file
+from gristmill.tokenize.encode import tokenizer_location
+from gristmill.tokenize.encoded import EncodedShard, EncodedSource, Encoding
+from gristmill.tokenize.sequences import BATCH_TOKENS, SequenceWriter, fill
+from gristmill.tokenize.tokenizer_file import TokenizerFile
+
+SHARD_TOKENS = 1 << 26
+ORDER = "order.arrow"
+INDEX = "index.json"
+SHARDS = "shards"
+
+
+class Pack(PhasedStage):
+    """Put encoded documents end to end in the mixture's order and cut them into rows of equal length."""
+
+    kind = "pack"
+    needs = ()
+
+    tokenizer: Location | None = setting(None, "a tokenizer.json; null: the one trained by this recipe")
+    tokenizer_checksum: str | None = setting(
+        None, "xxh3-128 of that file, so that another file is another stage"
+    )
+    sources: tuple[str, ...] = setting(doc="sources that take part, in the recipe's order")
+    mixture: Mixture | None = setting(None, "how much of each source; null: each once")
+    sequence_length: int = setting(2048, "tokens in a row", unit="tokens", ge=1)
+    packing: Literal["concat"] = setting("concat", "documents are put end to end and cut into rows")
+    shard_sequences: int | None = setting(
+        None, "rows of an output file; null: 64 Mi tokens", unit="sequences", ge=1
+    )
+
+    def warm(self) -> None:
+        with tempfile.NamedTemporaryFile() as file:
+            write_order(file.name, np.ones(2, np.int32), {"a": 1, "b": 1}, {"a": 1, "b": 1}, 0)
+
+    def phases(self, scope: Scope) -> Iterator[Phase]:
+        sources = tuple(
+            EncodedSource.read(
+                source,
+                scope.inputs[f"encode.{source}"],
+                tuple(shard.name for shard in scope.shards if shard.source == source),
+            )
+            for source in self.sources
+        )
+        plan = solve(
+            self.mixture,
+            {source.source: Available(sum(source.documents), source.tokens) for source in sources},
+        )
+        rows = plan.tokens // self.sequence_length
+        if not rows:
+            raise UserError(
+                f"the mixture has {plan.tokens:,} tokens, less than one sequence of {self.sequence_length:,}",
+                hint="lower tokenize.sequence_length, or see what the filters dropped",
+            )
+        yield Phase("order", scope.folder, (OrderDocuments("order", sources, plan),))
+
+        shard_rows = self.shard_sequences or max(1, SHARD_TOKENS // self.sequence_length)
+        starts = range(0, rows, shard_rows)
+        encoding = common_encoding(sources)
+        order = storage.join(scope.folder, ORDER)
+        shards = scope.phase(
+            SHARDS,
+            [
+                PackShard(
+                    f"tokens-{number:05d}-of-{len(starts):05d}",
+                    order,
+                    sources,
+                    encoding,
+                    start,
+                    min(rows, start + shard_rows),
+                    self.sequence_length,
+                )
+                for number, start in enumerate(starts)
+            ],
+        )
+        yield shards
+        names = tuple(task.name for task in shards.tasks)
+        location = tokenizer_location(self.tokenizer, scope)
+        index = WriteIndex("index", shards.folder, names, plan, encoding, location, self.sequence_length)
+        yield Phase("index", scope.folder, (index,))
+
+
+def common_encoding(sources: tuple[EncodedSource, ...]) -> Encoding:
+    """How the ids were made. Raises UserError when two sources were encoded differently."""
+    found = {source.source: source.encoding for source in sources}
+    different = {encoding: name for name, encoding in found.items() if encoding is not None}
+    if len(different) > 1:
+        (_, first), (_, second), *_ = different.items()
+        raise UserError(
+            f"sources {first!r} and {second!r} were encoded with different tokenizers or settings",
+            hint="encode them with the same `tokenize` section",
+        )
+    return next(iter(different))
+
+
+@dataclass(frozen=True)
+class OrderDocuments(Task):
+    """Writes the plan and the order of all documents."""
+
+    name: str
+    sources: tuple[EncodedSource, ...]
+    plan: MixturePlan
+    units = "orders"
+
+    def run(self, commit: Commit) -> None:
+        counts = {source.source: sum(source.documents) for source in self.sources}
+        with tempfile.TemporaryFile() as file:  # lengths of all documents: on disk, they grow with the corpus
+            for source in self.sources:
+                for name in source.shards:
+                    with EncodedShard.open(source.folder, name) as shard:
+                        shard.lengths.astype(np.int32).tofile(file)
+            file.flush()
+            lengths = np.memmap(file, np.int32, "r", shape=(sum(counts.values()),))
+            entries = write_order(commit.path(ORDER), lengths, counts, self.plan.targets, self.plan.seed)
+        with open(commit.path(mixture_plan.FILE), "w", encoding="utf-8") as stream:
+            json.dump(self.plan.to_dict(), stream, indent=1, sort_keys=True)
+            stream.write("\n")
+        commit.count(entries=entries, tokens=self.plan.tokens)
+
+
+@dataclass(frozen=True)
+class PackShard(Task):
+    """Writes rows [first_row, last_row) of the packed mixture; needs no other shard to have been written."""
+
+    name: str
+    order: str
+    sources: tuple[EncodedSource, ...]
+    encoding: Encoding
+    first_row: int
+    last_row: int
+    sequence_length: int
+    units = "shards"
+
+    def run(self, commit: Commit) -> None:
+        length = self.sequence_length
+        step = max(1, BATCH_TOKENS // length)
+        names = [source.source for source in self.sources]
+        with (
+            Order.open(self.order) as order,
+            SequenceWriter(commit.path(f"{self.name}.arrow"), length, self.encoding, names) as writer,
+        ):
+            for first in range(self.first_row, self.last_row, step):
+                start, end = first * length, min(self.last_row, first + step) * length
+                writer.write(fill(order.between(start, end), self.sources, self.encoding, start, end, length))
+        rows = self.last_row - self.first_row
+        commit.count(sequences=rows, tokens=rows * length, pieces=writer.pieces)
+
+
+@dataclass(frozen=True)
+class WriteIndex(Task):
+    """Writes the index and a copy of the tokenizer, so that the folder is all a training run needs."""
+
+    name: str
+    folder: str
+    shards: tuple[str, ...]
+    plan: MixturePlan
+    encoding: Encoding
+    tokenizer: str
+    sequence_length: int
+    units = "indexes"
+
+    def run(self, commit: Commit) -> None:
+        entries: list[dict[str, Any]] = []
+        for name in self.shards:
+            receipt = read_receipt(self.folder, name)
+            if receipt is None:
+                raise FileNotFoundError(f"{self.folder}/{name}: not packed yet")
+            (file,) = receipt.files
+            entries.append(
+                {
+                    "name": f"{SHARDS}/{file.name}",
+                    "sequences": receipt.counts["sequences"],
+                    "tokens": receipt.counts["tokens"],
+                    "bytes": file.bytes,
+                    "checksum": f"xxh3-128:{file.checksum}",
+                }
+            )
+        sequences = sum(entry["sequences"] for entry in entries)
+        tokens = sum(entry["tokens"] for entry in entries)
+        index = {
+            "format": "gristmill tokens 1",
+            "sequence_length": self.sequence_length,
+            "sequences": sequences,
+            "tokens": tokens,
+            "dropped_tokens": self.plan.tokens - tokens,  # the last sequence when it is not full
+            "tokenizer": {
+                "file": tokenizer_file.FILE,
+                "checksum": f"xxh3-128:{self.encoding.tokenizer}",
+                "vocabulary": self.encoding.vocabulary,
+                "bos": self.encoding.bos,
+                "bos_id": self.encoding.bos_id,
+                "eos": self.encoding.eos,
+                "eos_id": self.encoding.eos_id,
+            },
+            "dtype": self.encoding.dtype,
+            "sources": [row.source for row in self.plan.rows],
+            "shards": entries,
+        }
+        tokenizer = TokenizerFile.read(self.tokenizer)
+        if tokenizer.checksum != self.encoding.tokenizer:
+            raise UserError(
+                f"{self.tokenizer} is not the file that the documents were encoded with",
+                hint="put the old file back, or run again to encode with the new one",
+            )
+        with open(commit.path(tokenizer_file.FILE), "wb") as stream:
+            stream.write(tokenizer.content)
+        with open(commit.path(INDEX), "w", encoding="utf-8") as text:
+            json.dump(index, text, indent=1, ensure_ascii=False)
+            text.write("\n")
+        commit.count(sequences=sequences, tokens=tokens, dropped_tokens=self.plan.tokens - tokens)
