@@ -117,9 +117,7 @@ def time_signatures(documents: int) -> None:
         rate = best_rate(len(some), lambda stage=stage, texts=texts: stage.keys_of(texts))
         print(f"  {bands} x {rows}: gristmill {rate:,.0f} documents/s")
         for name, other in other_libraries(some, bands * rows):
-            print(
-                f"  {bands} x {rows}: {name} {other:,.1f} documents/s; gristmill {rate / other:,.1f} times that"
-            )
+            print(f"  {bands} x {rows}: {name} {other:,.1f} documents/s; ours {rate / other:,.1f} times that")
 
 
 def write_generated(stage: MinHash, folder: str, documents: int, duplicates: float) -> list[ShardRef]:

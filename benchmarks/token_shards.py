@@ -14,6 +14,7 @@ import os
 import random
 import tempfile
 import time
+from importlib.util import find_spec
 
 import numpy as np
 import pyarrow as pa
@@ -128,15 +129,17 @@ def main() -> None:
             report(f"tokenizers {method}, ids to lists", megabytes, "MB", time.process_time() - started)
 
         shard = write_documents(f"{folder}/documents", unseen)
-        seconds = run(Encode(tokenizer=path), shard, f"{folder}/encode", {})
-        report("encode stage: Parquet to ids on disk", megabytes, "MB", seconds[FOLDER])
+        for engine in ("fastokens", "tokenizers") if find_spec("fastokens") else ("tokenizers",):
+            stage = Encode(tokenizer=path, engine=engine)
+            seconds = run(stage, shard, f"{folder}/encode", {})
+            report(f"encode stage, {engine}: Parquet to ids on disk", megabytes, "MB", seconds[FOLDER])
         receipt = read_receipt(f"{folder}/encode/{FOLDER}", "web-0")
         assert receipt is not None
         assert receipt.counts["tokens"] == ids + len(unseen)
 
-        stage = Pack(tokenizer=path, sources=("web",), shard_sequences=2048)
-        stage.warm()
-        seconds = run(stage, shard, f"{folder}/tokens", {"encode.web": f"{folder}/encode"})
+        pack = Pack(tokenizer=path, sources=("web",), shard_sequences=2048)
+        pack.warm()
+        seconds = run(pack, shard, f"{folder}/tokens", {"encode.web": f"{folder}/encode"})
         tokens = receipt.counts["tokens"]
         report("pack stage: ids on disk to Arrow shards", tokens * 2 / 1e6, "MB", seconds["shards"])
         report("pack stage", tokens / 1e6, "million tokens", seconds["shards"])

@@ -6,6 +6,13 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+from gristmill.kernels import cache_folder
+
+os.environ.setdefault("NUMBA_CACHE_DIR", cache_folder())
+settings.register_profile("gristmill", deadline=None)  # the first example may compile a kernel
+settings.load_profile("gristmill")
 
 SHARED_DATA = Path(os.environ.get("GRISTMILL_TEST_DATA", Path(__file__).parents[2] / "shared" / "data"))
 

@@ -86,7 +86,9 @@ class PlantedCut(Filter):
 
     def decide(self, batch):
         texts = batch.texts
-        return self.first_rule(np.array([bool(self.forbidden) and self.forbidden in texts[n] for n in range(len(texts))], bool))
+        return self.first_rule(
+            np.array([bool(self.forbidden) and self.forbidden in texts[n] for n in range(len(texts))], bool)
+        )
 
     def cuts(self, batch):
         rows = []

@@ -1,7 +1,7 @@
 """Runs one stage by itself: on texts in memory, or over shards on disk as the pipeline would.
 
-    batch = run_filter(GopherQuality(), ["some text", "another"])
-    batch.column("drop").to_pylist()
+batch = run_filter(GopherQuality(), ["some text", "another"])
+batch.column("drop").to_pylist()
 """
 
 from __future__ import annotations
@@ -45,7 +45,13 @@ def run_filter(stage: Filter, texts: Sequence[str], columns: Mapping[str, Sequen
 
 
 def write_shard(
-    folder: Path, source: str, name: str, texts: Sequence[str], dropped: Sequence[int] = (), batch_rows: int = 100, **columns
+    folder: Path,
+    source: str,
+    name: str,
+    texts: Sequence[str],
+    dropped: Sequence[int] = (),
+    batch_rows: int = 100,
+    **columns,
 ) -> ShardRef:
     """A documents file, and one layer that drops the rows named, committed with receipts."""
     rows = len(texts)
@@ -69,7 +75,9 @@ def write_shard(
     ).select(DOCUMENT_SCHEMA.names)
     documents, layer = str(folder / source / "documents"), str(folder / source / "planted")
     with Commit(documents, name) as commit:
-        pq.write_table(table.cast(DOCUMENT_SCHEMA), commit.path(f"{name}.parquet"), row_group_size=batch_rows)
+        with pq.ParquetWriter(commit.path(f"{name}.parquet"), DOCUMENT_SCHEMA) as documents_file:
+            if rows:
+                documents_file.write_table(table.cast(DOCUMENT_SCHEMA), row_group_size=batch_rows)
         commit.count(documents=rows)
     with Commit(layer, name) as commit:
         writer = LayerWriter(commit.path(f"{name}.parquet"), layer_schema(None, drops=True, cuts=False))
@@ -95,7 +103,9 @@ def write_signals(stage: ShardStage, shard: ShardRef, folder: Path) -> ShardRef:
     return ShardRef(shard.source, shard.name, shard.documents, (*shard.layers, layer))
 
 
-def run_phases(stage: PhasedStage, shards: Sequence[ShardRef], folder: Path, memory: int = 1 << 30, inputs=None) -> Scope:
+def run_phases(
+    stage: PhasedStage, shards: Sequence[ShardRef], folder: Path, memory: int = 1 << 30, inputs=None
+) -> Scope:
     """All phases of a stage, every task committed in this process."""
     scope = Scope(tuple(shards), tuple(shard.rows for shard in shards), str(folder), memory, dict(inputs or {}))
     for phase in stage.phases(scope):

@@ -1,13 +1,13 @@
 """gristmill: raw crawls and dumps in, training tokens out, every decision recorded.
 
-    import gristmill
+import gristmill
 
-    recipe = gristmill.load("configs/demo.yaml", {"mixture.tokens": 100_000})
-    plan = gristmill.plan(recipe)
-    print(plan)
-    gristmill.run(plan, workers=2)
-    for batch in gristmill.open_dataset(recipe, "web").to_batches(columns=["url", "text"]):
-        ...
+recipe = gristmill.load("configs/demo.yaml", {"mixture.tokens": 100_000})
+plan = gristmill.plan(recipe)
+print(plan)
+gristmill.run(plan, workers=2)
+for batch in gristmill.open_dataset(recipe, "web").to_batches(columns=["url", "text"]):
+    ...
 """
 
 from __future__ import annotations

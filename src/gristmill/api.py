@@ -1,10 +1,10 @@
 """Load, plan, run, open: what the command line does, as four functions.
 
-    recipe = load("configs/demo.yaml", {"mixture.seed": 1}, root="runs/demo")
-    print(plan(recipe))
-    result = run(plan(recipe), workers=2)
-    result.ok, result.summary["sources"]["web"]["kept"]
-    table = open_dataset(recipe, "web").to_table(columns=["url", "text", "language.code"])
+recipe = load("configs/demo.yaml", {"mixture.seed": 1}, root="runs/demo")
+print(plan(recipe))
+result = run(plan(recipe), workers=2)
+result.ok, result.summary["sources"]["web"]["kept"]
+table = open_dataset(recipe, "web").to_table(columns=["url", "text", "language.code"])
 """
 
 from __future__ import annotations
@@ -40,7 +40,10 @@ class Result:
 
 
 def load(
-    path: str | os.PathLike[str], overrides: Mapping[str, Any] | Sequence[str] = (), *, root: str | None = None
+    path: str | os.PathLike[str],
+    overrides: Mapping[str, Any] | Sequence[str] = (),
+    *,
+    root: str | None = None,
 ) -> Recipe:
     """Read and check a recipe.
 
@@ -48,7 +51,9 @@ def load(
     Raises UserError for anything wrong, with file, line and field.
     """
     if isinstance(overrides, Mapping):
-        overrides = [f"{key}={value if isinstance(value, str) else json.dumps(value)}" for key, value in overrides.items()]
+        overrides = [
+            f"{key}={value if isinstance(value, str) else json.dumps(value)}" for key, value in overrides.items()
+        ]
     return load_recipe(os.fspath(path), list(overrides), root)
 
 
@@ -97,7 +102,10 @@ def open_dataset(recipe: Recipe, source: str) -> Dataset:
         raise UserError(f"no source {source!r} in {recipe.path}.{nearest(source, recipe.sources)}")
     state = found.states[f"{source}/documents"]
     if not state.done:
-        raise UserError(f"the documents of {source!r} are not finished: {state.status}", hint=f"gristmill run {recipe.path}")
+        raise UserError(
+            f"the documents of {source!r} are not finished: {state.status}",
+            hint=f"gristmill run {recipe.path}",
+        )
     ready = {name for name, node_state in found.states.items() if node_state.done}
     shards = [
         type(shard)(shard.source, shard.name, shard.documents, layers)

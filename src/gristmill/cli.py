@@ -22,7 +22,8 @@ app = typer.Typer(
 
 RecipePath = Annotated[str, typer.Argument(metavar="RECIPE", help="YAML file")]
 Overrides = Annotated[
-    list[str], typer.Option("--set", metavar="KEY=VALUE", help="Replace a value of the recipe, e.g. mixture.seed=1; repeatable.")
+    list[str],
+    typer.Option("--set", metavar="KEY=VALUE", help="Replace a value of the recipe, e.g. mixture.seed=1; repeatable."),
 ]
 Root = Annotated[str | None, typer.Option("--root", help="Where outputs go: a folder or URL. Default runs/<recipe>.")]
 
@@ -33,7 +34,9 @@ def run(
     set_: Overrides = [],  # noqa: B006 - typer reads the default
     root: Root = None,
     stage: Annotated[str | None, typer.Option("--stage", help="Only this stage and what it needs.")] = None,
-    workers: Annotated[int | None, typer.Option("--workers", "-w", min=1, help="Processes; default one per core.")] = None,
+    workers: Annotated[
+        int | None, typer.Option("--workers", "-w", min=1, help="Processes; default one per core.")
+    ] = None,
     retries: Annotated[int, typer.Option(min=0, help="Further attempts for a task whose worker died.")] = 2,
     time_limit: Annotated[float | None, typer.Option(help="Seconds one task may take.")] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")] = False,
@@ -52,7 +55,12 @@ def run(
             print(f"summary: {plan.recipe.root}/summary.json")
         return
     result = api.run(
-        plan, workers=workers, stage=stage, retries=retries, time_limit=time_limit, display=make_display(quiet)
+        plan,
+        workers=workers,
+        stage=stage,
+        retries=retries,
+        time_limit=time_limit,
+        display=make_display(quiet),
     )
     if not quiet:
         _print_result(result, time.monotonic() - started)
@@ -133,7 +141,8 @@ def compact(
 
 @app.callback(invoke_without_command=True)
 def _top(
-    context: typer.Context, version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False
+    context: typer.Context,
+    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
 ) -> None:
     if version:
         print(__version__)

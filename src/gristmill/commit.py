@@ -107,7 +107,13 @@ class Commit:
         self._pending.clear()
         seconds = round(time.monotonic() - self._started, 3)
         self.receipt = Receipt(
-            self.name, self.identity, entries, dict(sorted(self.counts.items())), self.inputs, seconds, peak_memory()
+            self.name,
+            self.identity,
+            entries,
+            dict(sorted(self.counts.items())),
+            self.inputs,
+            seconds,
+            peak_memory(),
         )
 
     def publish_receipt(self) -> Receipt:

@@ -4,9 +4,9 @@
     for batch in dataset.to_batches(columns=["url", "text", "language.code"]):   # pyarrow RecordBatches of survivors
         ...
 
-A *shard* is a documents file and, beside it, one thin file per stage with the same rows (its *layers*). Row group k of a layer
-holds the rows of row group k of the documents, so a shard is read group by group in bounded memory. Text passes through the
-cuts of every layer before a stage sees it.
+A *shard* is a documents file and, beside it, one thin file per stage with the same rows (its *layers*). Row group k
+of a layer holds the rows of row group k of the documents, so a shard is read group by group in bounded memory. Text
+passes through the cuts of every layer before a stage sees it.
 """
 
 from __future__ import annotations
@@ -103,7 +103,13 @@ class LayerReader:
     """Row groups of one layer, added to the batches of its documents. Opens nothing when nothing in it is wanted."""
 
     def __init__(
-        self, shard: str, layer: LayerRef, columns: Iterable[str], stack: contextlib.ExitStack, *, cuts: bool = False
+        self,
+        shard: str,
+        layer: LayerRef,
+        columns: Iterable[str],
+        stack: contextlib.ExitStack,
+        *,
+        cuts: bool = False,
     ) -> None:
         self.layer = layer
         wanted = set(columns)
@@ -146,7 +152,9 @@ class _ParquetFile:
             return pa.RecordBatch.from_arrays([], names=[])
         table = self._file.read_row_group(group, columns=columns, use_threads=False).combine_chunks()
         batches = table.to_batches()
-        return batches[0] if batches else pa.RecordBatch.from_pylist([], schema=table.schema)
+        if batches:
+            return batches[0]
+        return pa.RecordBatch.from_arrays([pa.array([], field.type) for field in table.schema], schema=table.schema)
 
 
 class Batch:
@@ -223,7 +231,10 @@ class LayerWriter:
 
     def __init__(self, path: str, schema: pa.Schema) -> None:
         self.schema = schema
-        self._writer = pq.ParquetWriter(path, schema, compression="zstd", compression_level=1)
+        repeated = [f.name for f in schema if pa.types.is_string(f.type) or pa.types.is_dictionary(f.type)]
+        self._writer = pq.ParquetWriter(
+            path, schema, compression="zstd", compression_level=1, use_dictionary=repeated or False
+        )  # hashes and signals hardly repeat: dictionaries would only cost
 
     def write(self, columns: Mapping[str, pa.Array | np.ndarray]) -> None:
         arrays = [as_array(columns[field.name], field.type) for field in self.schema]
@@ -273,9 +284,7 @@ class Dataset:
         layers = self.shards[0].layers if self.shards else ()
         return [*DOCUMENT_SCHEMA.names, *(name for layer in layers for name in layer.columns), DROP]
 
-    def to_batches(
-        self, columns: Sequence[str] | None = None, *, dropped: bool = False
-    ) -> Iterator[pa.RecordBatch]:
+    def to_batches(self, columns: Sequence[str] | None = None, *, dropped: bool = False) -> Iterator[pa.RecordBatch]:
         """Arrow record batches in input order.
 
         columns: names from `columns`; None means the document's own. `drop` is the first reason, null for survivors.
@@ -311,7 +320,9 @@ class Dataset:
         first = next(batches, None)
         if first is None:
             names = list(columns) if columns is not None else list(DOCUMENT_SCHEMA.names)
-            schema = pa.schema([DOCUMENT_SCHEMA.field(n) if n in DOCUMENT_SCHEMA.names else (n, pa.null()) for n in names])
+            schema = pa.schema(
+                [DOCUMENT_SCHEMA.field(n) if n in DOCUMENT_SCHEMA.names else (n, pa.null()) for n in names]
+            )
             return pa.RecordBatchReader.from_batches(schema, [])
         schema = first.schema
 

@@ -1,7 +1,7 @@
 """The one schema every source writes, and the ledger of what it read.
 
-A document is a row; its shard and row number are its address inside a run, its `id` is its name everywhere else. The ledger
-holds one row per input record, so that a record that became no document can still be asked about.
+A document is a row; its shard and row number are its address inside a run, its `id` is its name everywhere else. The
+ledger holds one row per input record, so that a record that became no document can still be asked about.
 """
 
 from __future__ import annotations

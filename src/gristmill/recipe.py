@@ -13,8 +13,8 @@
     mixture: {weights: {web: 1}}
     tokenize: {train: {vocabulary: 32000}}
 
-Every name and value is checked against the class of its stage; what is wrong is reported with file, line, field and the nearest
-valid name.
+Every name and value is checked against the class of its stage; what is wrong is reported with file, line, field and
+the nearest valid name.
 """
 
 from __future__ import annotations
@@ -40,7 +40,16 @@ if TYPE_CHECKING:
 TOP = ("input", "root", "memory", "sources", "stages", "mixture", "tokenize")
 SOURCE = ("read", "input", "group", "drop_early", "stages")
 DEFAULT_MEMORY = "1 GiB"
-_UNITS = {"": 1, "b": 1, "kib": 1 << 10, "mib": 1 << 20, "gib": 1 << 30, "kb": 10**3, "mb": 10**6, "gb": 10**9}
+_UNITS = {
+    "": 1,
+    "b": 1,
+    "kib": 1 << 10,
+    "mib": 1 << 20,
+    "gib": 1 << 30,
+    "kb": 10**3,
+    "mb": 10**6,
+    "gb": 10**9,
+}
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -101,7 +110,9 @@ def build(tree: yamltree.Tree, root: str | None = None) -> Recipe:
     else:
         place = storage.resolve(os.path.join("runs", name), os.getcwd())
     if not check.mapping(("sources",)):
-        raise UserError("`sources:` is missing or empty", where=tree.where(("sources",)), hint="name at least one source")
+        raise UserError(
+            "`sources:` is missing or empty", where=tree.where(("sources",)), hint="name at least one source"
+        )
     sources = {source: check.source(source) for source in top["sources"]}
     _refuse_cycles(sources, tree)
     stages = tuple(check.stages(("stages",)))
@@ -113,7 +124,17 @@ def build(tree: yamltree.Tree, root: str | None = None) -> Recipe:
                 hint="move it into the `stages:` of the sources that need it",
             )
     mixture, tokenize = check.tokens(sources)
-    return Recipe(name, tree.name, place, check.size(("memory",), DEFAULT_MEMORY), sources, stages, mixture, tokenize, tree)
+    return Recipe(
+        name,
+        tree.name,
+        place,
+        check.size(("memory",), DEFAULT_MEMORY),
+        sources,
+        stages,
+        mixture,
+        tokenize,
+        tree,
+    )
 
 
 class _Checker:
@@ -121,12 +142,17 @@ class _Checker:
 
     def __init__(self, tree: yamltree.Tree) -> None:
         self.tree = tree
-        self.base = os.path.dirname(os.path.abspath(tree.name)) if not storage.is_remote(tree.name) else os.path.dirname(tree.name)
+        self.base = (
+            os.path.dirname(os.path.abspath(tree.name))
+            if not storage.is_remote(tree.name)
+            else os.path.dirname(tree.name)
+        )
 
     def at(self, path: yamltree.Path) -> Any:
-        here = self.tree.value
+        here: Any = self.tree.value
         for step in path:
-            here = here[step] if isinstance(here, list) or step in here else None
+            found = isinstance(here, list) or (isinstance(here, dict) and step in here)
+            here = here[step] if found else None
             if here is None:
                 return None
         return here
@@ -142,7 +168,11 @@ class _Checker:
             raise self.fail(path, f"expected a mapping, found {value!r}")
         for key in value if known is not None else ():
             if key not in known:  # type: ignore[operator]
-                raise self.fail((*path, key), f"unknown field.{nearest(key, known or ())}", f"known: {', '.join(known or ())}")
+                raise self.fail(
+                    (*path, key),
+                    f"unknown field.{nearest(key, known or ())}",
+                    f"known: {', '.join(known or ())}",
+                )
         return value
 
     def location(self, path: yamltree.Path, value: Any) -> str:
@@ -176,7 +206,11 @@ class _Checker:
     def source(self, name: str) -> SourceSpec:
         path: yamltree.Path = ("sources", name)
         if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_-]*", name):
-            raise self.fail(path, f"{name!r} is no name for a source", "letters, digits, - and _ only: it becomes a folder")
+            raise self.fail(
+                path,
+                f"{name!r} is no name for a source",
+                "letters, digits, - and _ only: it becomes a folder",
+            )
         fields = self.mapping(path, SOURCE)
         if fields.get("read") is None:
             sources = ", ".join(_kinds(Source))
@@ -194,9 +228,15 @@ class _Checker:
             raise self.fail((*path, "drop_early"), f"expected a list of stage names, found {early!r}")
         for number, item in enumerate(early):
             if item not in names:
-                raise self.fail((*path, "drop_early", number), f"no stage {item!r} in this source.{nearest(str(item), names)}")
+                raise self.fail(
+                    (*path, "drop_early", number),
+                    f"no stage {item!r} in this source.{nearest(str(item), names)}",
+                )
             if not isinstance(stages[names.index(item)], Filter):
-                raise self.fail((*path, "drop_early", number), f"{item!r} needs all shards; only shard-wise stages can drop early")
+                raise self.fail(
+                    (*path, "drop_early", number),
+                    f"{item!r} needs all shards; only shard-wise stages can drop early",
+                )
         group = self.size((*path, "group"), "0")
         return SourceSpec(name, read, inputs if read.reads_files else (), group, tuple(early), stages)
 
@@ -213,7 +253,9 @@ class _Checker:
                 raise self.fail((*path, number), f"{stage.kind!r} reads raw input", "give it as `read:` of a source")
             if stage.name in seen:
                 raise self.fail(
-                    (*path, number), f"a second stage named {stage.name!r}", f"give one of them a name: {stage.kind}: {{name: …}}"
+                    (*path, number),
+                    f"a second stage named {stage.name!r}",
+                    f"give one of them a name: {stage.kind}: {{name: …}}",
                 )
             seen[stage.name] = number
             yield stage
@@ -221,7 +263,8 @@ class _Checker:
     def stage(self, path: yamltree.Path, item: Any) -> Stage:
         """A stage from `kind` or `{kind: settings}`."""
         if isinstance(item, str):
-            kind, settings, inner = str(item), {}, path
+            kind, inner = str(item), path
+            settings: Any = {}
         elif isinstance(item, dict) and len(item) == 1:
             kind, settings = next(iter(item.items()))
             inner = (*path, kind)

@@ -1,7 +1,7 @@
 """Stage kinds by name, imported only when a recipe uses them. Third parties add theirs by entry point.
 
-    [project.entry-points."gristmill.stages"]
-    my_filter = "my_package.filters:MyFilter"
+[project.entry-points."gristmill.stages"]
+my_filter = "my_package.filters:MyFilter"
 """
 
 from __future__ import annotations
@@ -48,7 +48,8 @@ def stage_class(kind: str) -> type[Stage]:
     location = locations().get(kind)
     if location is None:
         raise UserError(
-            f"unknown stage kind {kind!r}.{nearest(kind, locations())}", hint="`gristmill stages` lists all kinds"
+            f"unknown stage kind {kind!r}.{nearest(kind, locations())}",
+            hint="`gristmill stages` lists all kinds",
         )
     module, _, name = location.partition(":")
     return getattr(import_module(module), name)

@@ -1,6 +1,7 @@
 """The contract every stage keeps: settings, columns read and written, tasks. What the pipeline and the stages share.
 
-A stage kind is one class. Its fields are its settings; YAML, errors, `gristmill stages` and the JSON Schema come from them.
+A stage kind is one class. Its fields are its settings; YAML, errors, `gristmill stages` and the JSON Schema come from
+them.
 
     class ShortText(Filter):
         \"""Drop documents under a number of bytes.\"""
@@ -32,7 +33,15 @@ from typing import Annotated, Any, ClassVar
 
 import numpy as np
 import pyarrow as pa
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, ValidationInfo
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    ValidationInfo,
+)
 
 from gristmill import storage
 from gristmill.commit import Commit
@@ -42,10 +51,16 @@ from gristmill.errors import UserError
 
 
 def setting(
-    default: Any = ..., doc: str = "", *, source: str = "", unit: str = "", factory: Any = None, **constraints: Any
+    default: Any = ...,
+    doc: str = "",
+    *,
+    source: str = "",
+    unit: str = "",
+    factory: Any = None,
+    **constraints: Any,
 ) -> Any:
     """A setting of a stage: default, what it does in a line, unit, and where the default comes from (paper, code)."""
-    extra = {"source": source, "unit": unit}
+    extra: dict[str, Any] = {"source": source, "unit": unit}
     if factory is not None:
         return Field(default_factory=factory, description=doc, json_schema_extra=extra, **constraints)
     return Field(default, description=doc, json_schema_extra=extra, **constraints)
@@ -67,7 +82,10 @@ class LocationText(str):
 
 
 Location = Annotated[
-    str, BeforeValidator(_resolve), AfterValidator(LocationText), Field(json_schema_extra={"format": "location"})
+    str,
+    BeforeValidator(_resolve),
+    AfterValidator(LocationText),
+    Field(json_schema_extra={"format": "location"}),
 ]
 """A path or URL in a recipe; relative ones are seen from the recipe's folder."""
 
@@ -96,6 +114,10 @@ class Stage(Settings):
         self._name = name
         return self
 
+    def bundled_files(self) -> tuple[str, ...]:
+        """Files of installed packages that these settings read; their content becomes part of the fingerprint."""
+        return ()
+
     def check(self) -> None:
         """Raise UserError when a model, list or package this stage needs is missing or unreadable. Runs before any work."""
 
@@ -114,6 +136,8 @@ class InputFile:
     name: str
     size: int
     version: str
+    start: int = 0  # only the records that begin in [start, end), bytes of the stored file; see Source.parts
+    end: int | None = None
 
 
 class Source(Stage):
@@ -130,6 +154,13 @@ class Source(Stage):
     def expand(self, location: str) -> list[str]:
         """The files one input location stands for (a list file may stand for many)."""
         return [location]
+
+    def parts(self, file: InputFile) -> list[InputFile]:
+        """Parts of a large file that different workers can read, in order; arithmetic only, the file is not opened.
+
+        A part covers the records that begin in it; finding the first one is `records`' business.
+        """
+        return [file]
 
     @abstractmethod
     def records(self, file: InputFile) -> Iterator[Record]:

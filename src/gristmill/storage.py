@@ -4,8 +4,8 @@
     with storage.open_input(location) as stream: ...  # a seekable binary stream
     storage.write_bytes(location, b"...")             # all or nothing
 
-A *location* is a local path or a URL. Remote locations go through fsspec; local ones are plain file calls, because only
-there do rename and fsync mean anything.
+A *location* is a local path or a URL. Remote locations go through fsspec; local ones are plain file calls, because
+only there do rename and fsync mean anything.
 """
 
 from __future__ import annotations

@@ -27,14 +27,20 @@ class _Loader(yaml.SafeLoader):
 
 
 _Loader.yaml_implicit_resolvers = {
-    first: [(tag, pattern) for tag, pattern in resolvers if tag not in ("tag:yaml.org,2002:bool", "tag:yaml.org,2002:timestamp")]
+    first: [
+        (tag, pattern)
+        for tag, pattern in resolvers
+        if tag not in ("tag:yaml.org,2002:bool", "tag:yaml.org,2002:timestamp")
+    ]
     for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
 }
 _Loader.add_implicit_resolver(
     "tag:yaml.org,2002:bool", re.compile(r"^(?:true|True|TRUE|false|False|FALSE)$"), list("tTfF")
 )
 _Loader.add_implicit_resolver(  # 1e6 and 1_000 are numbers too
-    "tag:yaml.org,2002:float", re.compile(r"^[-+]?[0-9][0-9_]*(?:\.[0-9_]*)?[eE][-+]?[0-9]+$"), list("-+0123456789")
+    "tag:yaml.org,2002:float",
+    re.compile(r"^[-+]?[0-9][0-9_]*(?:\.[0-9_]*)?[eE][-+]?[0-9]+$"),
+    list("-+0123456789"),
 )
 
 
@@ -67,7 +73,8 @@ class Tree:
         except yaml.YAMLError as error:
             raise UserError(f"{origin}: the value is not valid YAML", hint=str(error)) from error
         *steps, last = dotted.strip().split(".")
-        here, path = self.value, []
+        here: Any = self.value
+        path: list[str | int] = []
         for depth, step in enumerate(steps):
             following = steps[depth + 1] if depth + 1 < len(steps) else last
             entered = _enter(here, step, following)
@@ -75,7 +82,7 @@ class Tree:
                 raise UserError(f"{origin}: {'.'.join(steps[: depth + 1])} leads to nothing that has settings")
             here, more = entered
             path += more
-        key = _find_in_list(here, last) if isinstance(here, list) else last
+        key: Any = _find_in_list(here, last) if isinstance(here, list) else last
         if key is None or not isinstance(here, list | dict):
             raise UserError(f"{origin}: no item {last!r} in {'.'.join(steps)}")
         here[key] = value

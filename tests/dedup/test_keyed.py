@@ -57,17 +57,21 @@ class CommonWords(KeyedDedup):
         return Records(np.array(rows, np.int64), np.array(keys, np.uint64))
 
 
-def clusters_by_hand(texts: Sequence[str], dropped: set[int]) -> list[int]:
+def clusters_by_hand(texts: Sequence[str], dropped: set[int], survivor: str = "first") -> list[int]:
     labels = list(range(len(texts)))
     for _ in texts:
         for left in range(len(texts)):
             for right in range(left):
                 if not {left, right} & dropped and set(texts[left].split()) & set(texts[right].split()):
                     labels[left] = labels[right] = min(labels[left], labels[right])
-    return labels
+    if survivor == "first":
+        return labels
+    members = [[row for row, label in enumerate(labels) if label == root] for root in labels]
+    return [max(cluster, key=lambda row: (len(texts[row]), -row)) for cluster in members]
 
 
 def run(
+    stage: CommonWords,
     texts: Sequence[str],
     dropped: set[int],
     lengths: Sequence[int],
@@ -76,7 +80,6 @@ def run(
     folder: Path,
 ) -> tuple[list[int], list[bool], list[str]]:
     """Clusters, drops and checksums of the layers, with texts split into shards and tasks in random order."""
-    stage = CommonWords()
     bounds = [0, *np.cumsum(lengths).tolist()]
     shards = []
     for number, (start, stop) in enumerate(itertools.pairwise(bounds)):
@@ -113,9 +116,10 @@ some_texts = st.lists(
 )
 
 
-@settings(max_examples=25, deadline=None)
+@pytest.mark.parametrize("survivor", ["first", "longest"])
+@settings(max_examples=20, deadline=None)
 @given(some_texts, st.data())
-def test_clusters_do_not_depend_on_shards_groups_ranges_runs_or_task_order(texts, data):
+def test_clusters_do_not_depend_on_shards_groups_ranges_runs_or_task_order(survivor, texts, data):
     dropped = data.draw(st.sets(st.integers(0, len(texts) - 1)))
     cuts = (
         sorted(data.draw(st.sets(st.integers(1, max(1, len(texts) - 1)), max_size=4)))
@@ -125,16 +129,19 @@ def test_clusters_do_not_depend_on_shards_groups_ranges_runs_or_task_order(texts
     lengths = np.diff([0, *cuts, len(texts)]).tolist()
     plan = data.draw(st.tuples(st.integers(1, 3), st.integers(1, 4), st.integers(1, 7)))
     with tempfile.TemporaryDirectory() as folder:
-        clusters, drops, _ = run(texts, dropped, lengths, plan, data.draw(st.integers(0, 9)), Path(folder))
-    expected = clusters_by_hand(texts, dropped)
+        stage = CommonWords(survivor=survivor)
+        clusters, drops, _ = run(
+            stage, texts, dropped, lengths, plan, data.draw(st.integers(0, 9)), Path(folder)
+        )
+    expected = clusters_by_hand(texts, dropped, survivor)
     assert clusters == expected
     assert drops == [root != row for row, root in enumerate(expected)]
 
 
 def test_layers_are_the_same_bytes_whatever_the_plan(tmp_path: Path):
     texts = ["a b", "c", "b d", "e f", "f", "c", "g", "d h", "h"]
-    first = run(texts, {5}, [4, 5], (1, 1, 100), 0, tmp_path / "first")
-    second = run(texts, {5}, [4, 5], (2, 4, 2), 1, tmp_path / "second")
+    first = run(CommonWords(), texts, {5}, [4, 5], (1, 1, 100), 0, tmp_path / "first")
+    second = run(CommonWords(), texts, {5}, [4, 5], (2, 4, 2), 1, tmp_path / "second")
     assert first == second
 
 

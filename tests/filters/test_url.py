@@ -413,3 +413,19 @@ def test_importing_and_checking_load_no_compiler(tmp_path):
         "assert not {'numba', 'tldextract', 'datatrove'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_warming_compiles_all_that_real_urls_need(tmp_path):
+    path = list_file(tmp_path, "domains", "bad.com")
+    code = (
+        "from gristmill.filters.url import UrlFilter\n"
+        "from gristmill.kernels import url_hashes, url_parts, url_words\n"
+        "from tests.stages import run_filter\n"
+        f"stage = UrlFilter(domains=[{path!r}], curated='refinedweb'); stage.warm()\n"
+        "found = [*vars(url_hashes).values(), *vars(url_parts).values(), *vars(url_words).values()]\n"
+        "kernels = [kernel for kernel in found if hasattr(kernel, 'signatures')]\n"
+        "before = [list(kernel.signatures) for kernel in kernels]\n"
+        "run_filter(stage, ['x'] * 3, {'url': ['http://ä.de/ö', 'http://a.com/%C3', None]})\n"
+        "assert [list(kernel.signatures) for kernel in kernels] == before"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).parents[2])

@@ -13,9 +13,7 @@ from gristmill.stage import InputFile, Source
 PAGE = b"<!doctype html><html><head><title>A page</title></head><body><p>Some words.</p></body></html>"
 
 
-def http(
-    body: bytes = PAGE, status: str = "200 OK", content_type: str | None = "text/html", **headers: str
-) -> bytes:
+def http(body: bytes = PAGE, status: str = "200 OK", content_type: str | None = "text/html", **headers: str) -> bytes:
     lines = [f"HTTP/1.1 {status}"]
     lines += [f"Content-Type: {content_type}"] if content_type else []
     lines += [f"{name.replace('_', '-')}: {value}" for name, value in headers.items()]
@@ -53,9 +51,7 @@ def page(n: int, words: int = 5) -> bytes:
     return record(http(body), url=f"http://site.example/{n}")
 
 
-def arc_record(
-    url: str, block: bytes, content_type: str = "text/html", date: str = "20080430204825"
-) -> bytes:
+def arc_record(url: str, block: bytes, content_type: str = "text/html", date: str = "20080430204825") -> bytes:
     return f"{url} 10.0.0.1 {date} {content_type} {len(block)}\n".encode() + block + b"\n"
 
 

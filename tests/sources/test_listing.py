@@ -9,9 +9,7 @@ import pytest
 from gristmill.errors import UserError
 from gristmill.sources.warc import Warc
 
-KEYS = (
-    "crawl-data/CC-MAIN-2024-51/segments/1/warc/a.warc.gz\n\n# note\ncrawl-data/CC-MAIN-2024-51/b.warc.gz\n"
-)
+KEYS = "crawl-data/CC-MAIN-2024-51/segments/1/warc/a.warc.gz\n\n# note\ncrawl-data/CC-MAIN-2024-51/b.warc.gz\n"
 
 
 def test_keys_are_seen_from_the_prefix(tmp_path):
@@ -22,8 +20,7 @@ def test_keys_are_seen_from_the_prefix(tmp_path):
         "https://data.commoncrawl.org/crawl-data/CC-MAIN-2024-51/b.warc.gz",
     ]
     assert (
-        Warc(prefix="s3://commoncrawl").expand(str(path))[1]
-        == "s3://commoncrawl/crawl-data/CC-MAIN-2024-51/b.warc.gz"
+        Warc(prefix="s3://commoncrawl").expand(str(path))[1] == "s3://commoncrawl/crawl-data/CC-MAIN-2024-51/b.warc.gz"
     )
 
 
@@ -43,9 +40,7 @@ def test_other_locations_stand_for_themselves():
     assert Warc().expand("/data/a.warc.gz") == ["/data/a.warc.gz"]
 
 
-@pytest.mark.parametrize(
-    "data", [gzip.compress(KEYS.encode())[:-12], b"\x1f\x8bgarbage", b"\xff\xfe\x00\x01"]
-)
+@pytest.mark.parametrize("data", [gzip.compress(KEYS.encode())[:-12], b"\x1f\x8bgarbage", b"\xff\xfe\x00\x01"])
 def test_an_unreadable_list_is_explained(tmp_path, data):
     path = tmp_path / "warc.paths.gz"
     path.write_bytes(data)

@@ -69,9 +69,7 @@ def test_text_that_is_not_utf8_is_repaired(tmp_path):
     assert [found.text for found in records] == ["good", "b\ufffdd"]
 
 
-@pytest.mark.parametrize(
-    "data", [b"", b"PAR1", b"words" * 100, table_bytes(TABLE)[:-10], table_bytes(TABLE)[100:]]
-)
+@pytest.mark.parametrize("data", [b"", b"PAR1", b"words" * 100, table_bytes(TABLE)[:-10]])
 def test_another_kind_of_file_is_one_quarantined_record(tmp_path, data):
     assert ends(read(tmp_path, data, "a.parquet", Parquet())) == ["not_parquet"]
 
@@ -87,5 +85,5 @@ def test_a_corrupt_row_group_costs_its_rows(tmp_path):
 
 
 def test_a_missing_text_column_is_the_recipe_s_mistake(tmp_path):
-    with pytest.raises(UserError, match="no column 'text'.*content"):
+    with pytest.raises(UserError, match=r"no column 'text'.*content"):
         read(tmp_path, table_bytes(TABLE), "a.parquet", Parquet())

@@ -23,14 +23,14 @@ def test_a_file_is_a_document(tmp_path):
 
 def test_files_split_into_documents(tmp_path):
     data = b"one\r\ntwo\r\n\r\n\r\nthree\r\n"
-    assert texts(tmp_path, data, split="line") == ["one", "two", "three"]
-    assert texts(tmp_path, data, split="blank_line") == ["one\ntwo", "three"]
-    assert texts(tmp_path, b"a\n%%\nb\nc\n%%\n\n", split="separator", separator="\n%%\n") == ["a", "b\nc"]
+    assert texts(tmp_path, data, document="line") == ["one", "two", "three"]
+    assert texts(tmp_path, data, document="blank_line") == ["one\ntwo", "three"]
+    assert texts(tmp_path, b"a\n%%\nb\nc\n%%\n\n", document="separator", separator="\n%%\n") == ["a", "b\nc"]
 
 
 def test_places_are_bytes_of_the_file(tmp_path):
     data = "äö\nü\n".encode()
-    records = read(tmp_path, data, "a.txt", PlainText(split="line"))
+    records = read(tmp_path, data, "a.txt", PlainText(document="line"))
     assert [(found.offset, found.length) for found in records] == [(0, 4), (5, 2)]
 
 
@@ -60,10 +60,10 @@ def test_what_gives_no_document(tmp_path):
 @pytest.mark.parametrize(
     "options",
     [
-        {"split": "separator"},
+        {"document": "separator"},
         {"separator": "x"},
         {"encoding": "klingon"},
-        {"encoding": "utf-16", "split": "line"},
+        {"encoding": "utf-16", "document": "line"},
     ],
 )
 def test_settings_that_make_no_sense(options):

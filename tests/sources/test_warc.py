@@ -151,11 +151,7 @@ def test_zstd_and_lz4_archives(tmp_path, packed):
         import zstandard
 
         content = b"".join(pages)[:4000]
-        shared = (
-            zstandard.ZstdCompressionDict(content, zstandard.DICT_TYPE_RAWCONTENT)
-            if "dict" in packed
-            else None
-        )
+        shared = zstandard.ZstdCompressionDict(content, zstandard.DICT_TYPE_RAWCONTENT) if "dict" in packed else None
         data = b"".join(zstandard.ZstdCompressor(dict_data=shared).compress(one) for one in pages)
         if shared:
             frame = zstandard.ZstdCompressor().compress(content)
@@ -183,9 +179,7 @@ def test_wacz_packages(tmp_path):
 def test_extraction_sets_text_and_title(tmp_path):
     body = b"<html><head><title>The title</title></head><body><article><p>" + b"A sentence of words. " * 30
     source = Warc.model_validate({"extract": {"engine": "resiliparse"}})
-    full, empty, nul = read(
-        tmp_path, members([record(http(body)), record(http(b"<html></html>")), record(http())])
-    )
+    full, empty, nul = read(tmp_path, members([record(http(body)), record(http(b"<html></html>")), record(http())]))
     source.extract(full)
     assert (full.open, full.title) == (True, "The title")
     assert (full.text or "").startswith("A sentence of words.")

@@ -11,7 +11,6 @@ from gristmill.tokenize import engines
 from gristmill.tokenize.encode import Encode
 from gristmill.tokenize.encoded import FOLDER, EncodedShard
 from gristmill.tokenize.engines import check_agreement, open_engine, pieces
-from gristmill.tokenize.settings import Tokenize, nodes
 from gristmill.tokenize.tokenizer_file import TokenizerFile
 from tests.stages import run_phases, write_shard
 from tests.tokenize.corpus import encoded_documents, made_up_texts, surviving
@@ -93,9 +92,9 @@ def test_a_file_that_is_no_tokenizer_is_named(tmp_path, content):
         Encode(tokenizer=str(tmp_path / "tokenizer.json")).check()
 
 
-def test_a_missing_tokenizer_is_named_when_the_nodes_are_made(tmp_path):
+def test_a_missing_tokenizer_is_named(tmp_path):
     with pytest.raises(UserError, match=r"gone.json: no such file"):
-        nodes(None, Tokenize(tokenizer=str(tmp_path / "gone.json")), ["web"])
+        Encode(tokenizer=str(tmp_path / "gone.json")).check()
 
 
 def test_an_end_token_the_tokenizer_lacks_is_named(tokenizer_json):

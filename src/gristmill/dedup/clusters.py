@@ -9,6 +9,7 @@ are made, so that a shard's part is one short read.
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 
 import numpy as np
@@ -51,9 +52,7 @@ class Cluster(Task):
     sources: tuple[str, ...]  # of each shard
     shards: tuple[str, ...]  # names
     rows: tuple[int, ...]  # documents in each shard
-    lengths: tuple[str, tuple[str, ...]] | None = (
-        None  # where lengths lie, when the longest document is to survive
-    )
+    lengths: tuple[str, tuple[str, ...]] | None = None  # folder and tasks, when the longest is to survive
 
     def run(self, commit: Commit) -> None:
         from gristmill.kernels.union_find import flatten, unite
@@ -75,26 +74,28 @@ class Cluster(Task):
                 array.flush()
 
     def _choose_longest(self, parents: np.ndarray, commit: Commit) -> None:
-        import tempfile
-
         from gristmill.kernels.union_find import longest, replace_roots
 
         assert self.lengths is not None
         folder, names = self.lengths
-        with tempfile.TemporaryDirectory(prefix="gristmill-") as scratch:
-            best = _mapped(f"{scratch}/best", parents.dtype, len(parents))
-            best_lengths = _mapped(f"{scratch}/lengths", np.dtype("<i8"), len(parents))
-            for start in range(0, len(parents), CHUNK):
-                best[start : start + CHUNK] = np.arange(start, min(len(parents), start + CHUNK))
-            first = 0
-            for name in names:
-                with storage.open_input(storage.join(folder, name + ".lengths")) as stream:
-                    while data := stream.read(CHUNK * 8):
-                        lengths = np.frombuffer(data, "<i8")
-                        longest(parents, first, lengths, best, best_lengths)
-                        first += len(lengths)
-            replace_roots(parents, best)
-            del best, best_lengths
+        scratch = [
+            commit.path("longest.rows"),
+            commit.path("longest.bytes"),
+        ]  # beside the output, where there is room
+        best = _mapped(scratch[0], parents.dtype, len(parents))
+        best_lengths = _mapped(scratch[1], np.dtype("<i8"), len(parents))
+        for start in range(0, len(parents), CHUNK):
+            best[start : start + CHUNK] = np.arange(start, min(len(parents), start + CHUNK))
+        first = 0
+        for name in names:
+            with storage.open_input(storage.join(folder, name + ".lengths")) as stream:
+                while data := stream.read(CHUNK * 8):
+                    lengths = np.frombuffer(data, "<i8")
+                    longest(parents, first, lengths, best, best_lengths)
+                    first += len(lengths)
+        replace_roots(parents, best)
+        for path in scratch:
+            os.unlink(path)  # a file that is gone is not published
 
     def _count(self, parents: np.ndarray, sizes: np.ndarray, commit: Commit) -> None:
         """Documents that fall, by source: what an alarm looks at before any layer is written."""

@@ -46,6 +46,7 @@ class Exact(KeyedDedup):
         return Records(kept, high[kept], low[kept])
 
     def warm(self) -> None:
+        super().warm()
         text_digests(Texts.from_strings(["warm"]), self.normalise)
 
 

@@ -6,7 +6,8 @@ from abc import abstractmethod
 from collections.abc import Iterator
 from typing import ClassVar, Literal
 
-from gristmill import storage
+import numpy as np
+
 from gristmill.dataset import Batch
 from gristmill.dedup.clusters import CLUSTER_VALUES, Cluster, ClusterLayer
 from gristmill.dedup.shuffle import Match, Partition, Records, ShufflePlan, numbered
@@ -38,6 +39,17 @@ class KeyedDedup(GlobalStage):
     @abstractmethod
     def records(self, batch: Batch) -> Records:
         """The keys of every document of the batch that takes part, in row order."""
+
+    def warm(self) -> None:
+        from gristmill.kernels import hashing, union_find
+
+        keys, rows = np.zeros(2, np.uint64), np.arange(2, dtype=np.uint32)
+        places, firsts = hashing.find_repeats(keys, keys if self.checked else None)
+        hashing.range_order(keys, np.zeros(len(hashing.range_counts(keys, 1)), np.int64))
+        edges = np.empty((1, 2), np.uint32)
+        union_find.unique_edges(rows, places, firsts, edges)
+        union_find.unite(rows, np.frombuffer(edges.tobytes(), np.uint32).reshape(-1, 2))
+        union_find.flatten(rows, np.empty(2, np.int32))
 
     def phases(self, scope: Scope) -> Iterator[Phase]:
         if not scope.shards:
@@ -83,11 +95,13 @@ class KeyedDedup(GlobalStage):
     def _layers(self, scope: Scope, cluster: Phase) -> Iterator[Phase]:
         """A phase per source: its layers lie in a folder of their own."""
         tasks: dict[str, list[Task]] = {}
+        folders: dict[str, str] = {}
         total = sum(scope.rows)
         for shard, first_row, rows in zip(scope.shards, scope.first_rows, scope.rows, strict=True):
             task = ClusterLayer(
                 shard.name, self.name, self.rules[0], shard, cluster.folder, first_row, rows, total
             )
-            tasks.setdefault(scope.layer_folder(shard), []).append(task)
-        for folder, layers in tasks.items():
-            yield Phase("layers." + storage.join(folder).rsplit("/", 1)[-1], folder, tuple(layers))
+            tasks.setdefault(shard.source, []).append(task)
+            folders[shard.source] = scope.layer_folder(shard)
+        for source, layers in tasks.items():
+            yield Phase("layers." + source, folders[source], tuple(layers))

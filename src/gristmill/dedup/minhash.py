@@ -113,4 +113,5 @@ class MinHash(KeyedDedup):
         return Records(np.repeat(rows, self.bands), keys[rows].reshape(-1))
 
     def warm(self) -> None:
+        super().warm()
         self.keys_of(Texts.from_strings(["warm"]))

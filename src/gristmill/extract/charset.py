@@ -52,6 +52,16 @@ _UNLISTED = {
     "cp950": "big5hkscs",
     "x-mac-cyrillic": "mac-cyrillic",
 }
+# pages named after an ISO standard that use bytes it leaves to controls are in the Windows charset beside it
+_WINDOWS = {
+    "iso8859-2": "cp1250",
+    "iso8859-5": "cp1251",
+    "iso8859-7": "cp1253",
+    "iso8859-8": "cp1255",
+    "iso8859-6": "cp1256",
+    "iso8859-13": "cp1257",
+}
+_C1 = re.compile("[\x80-\x9f]")
 
 _COMMENT = re.compile(rb"<!--.*?-->", re.DOTALL)
 _DECLARED = re.compile(
@@ -126,6 +136,8 @@ def _most_credible(payload: bytes, content_type: str | None) -> tuple[str, str]:
             text = payload.decode(codec, "replace")
             damage = _damage(text)
             if damage <= TOLERATED:
+                if codec in _WINDOWS and _C1.search(text):
+                    return payload.decode(_WINDOWS[codec], "replace"), _WINDOWS[codec]
                 return text, codec
             readings[codec] = damage, text
     codec = min(readings, key=lambda name: readings[name][0])
@@ -136,8 +148,10 @@ def _candidates(payload: bytes, content_type: str | None) -> Iterator[str]:
     from resiliparse.parse.encoding import detect_encoding
 
     yield from declared_codecs(payload, content_type)
-    if detected := codec_of(detect_encoding(payload, max_len=DETECTED) or ""):
-        yield detected
+    # without the detector's own remapping, which turns names it does not know, cp949 among them, into UTF-8
+    detected = codec_of(detect_encoding(payload, max_len=DETECTED, html5_compatible=False) or "")
+    if detected:
+        yield "cp1251" if detected == "mac-cyrillic" else detected  # the web has no pages in the former
     yield from ("utf-8", "cp1252")
 
 

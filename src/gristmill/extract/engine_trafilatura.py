@@ -7,12 +7,19 @@ pages before it.
 from __future__ import annotations
 
 import logging
+import re
 from copy import copy
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from gristmill.extract.engines import Engine
     from gristmill.extract.settings import ExtractSettings
+
+# references to characters XML forbids: lxml refuses such text later on, and trafilatura gives up the whole page
+_FORBIDDEN = re.compile(
+    r"&#(?:0*(?:[0-8]|1[124-9]|2[0-9]|3[01]|6553[45])(?![0-9])|x0*(?:[0-8bcef]|1[0-9a-f]|fff[ef])(?![0-9a-f]));?",
+    re.IGNORECASE,
+)
 
 
 def load(settings: ExtractSettings) -> Engine:
@@ -23,9 +30,7 @@ def load(settings: ExtractSettings) -> Engine:
 
     logger = logging.getLogger("trafilatura")
     if logger.level == logging.NOTSET:
-        logger.setLevel(
-            logging.CRITICAL
-        )  # it reports every page without main text, of which a crawl has many
+        logger.setLevel(logging.CRITICAL)  # it reports every page without main text, of which a crawl has many
     if not settings.fast:
         jt_stoplist_init()  # reads 100 files once; otherwise the first page would be charged for it
     options = Extractor(
@@ -41,6 +46,8 @@ def load(settings: ExtractSettings) -> Engine:
     )
 
     def run(html: str, url: str | None) -> str:
+        if "&#" in html:
+            html = _FORBIDDEN.sub("", html)
         page_options = options
         if settings.links and url:
             page_options = copy(options)

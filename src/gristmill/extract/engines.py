@@ -29,9 +29,7 @@ ENGINES = {
 def check_engine(name: str) -> None:
     """Raise ValueError with the nearest known name when `name` is not registered nor `module:function`."""
     if name not in ENGINES and ":" not in name:
-        raise ValueError(
-            f"unknown extraction engine {name!r}; known: {', '.join(ENGINES)}.{nearest(name, ENGINES)}"
-        )
+        raise ValueError(f"unknown extraction engine {name!r}; known: {', '.join(ENGINES)}.{nearest(name, ENGINES)}")
 
 
 @lru_cache(maxsize=16)

@@ -76,9 +76,7 @@ def limit_time(work: Callable[[], T], seconds: float) -> T:
         set_handler(signal.SIGPROF, old_soft or DEFAULT)
         set_handler(signal.SIGALRM, old_hard or DEFAULT)
         if alarm:
-            signal.setitimer(
-                signal.ITIMER_REAL, max(alarm - (time.monotonic() - started), 0.001), alarm_repeat
-            )
+            signal.setitimer(signal.ITIMER_REAL, max(alarm - (time.monotonic() - started), 0.001), alarm_repeat)
     if _watch.expired:
         raise TimeLimitReached  # something caught it on the way; what came back may be half a page
     return result

@@ -59,9 +59,7 @@ def extract(
     return extract_here(payload, settings, content_type, url)
 
 
-def extract_here(
-    payload: bytes, settings: ExtractSettings, content_type: str | None, url: str | None
-) -> Extraction:
+def extract_here(payload: bytes, settings: ExtractSettings, content_type: str | None, url: str | None) -> Extraction:
     """`extract` in this process, whatever the mode."""
     engine = load_engine(settings)
 
@@ -72,15 +70,11 @@ def extract_here(
             raise ExtractionError("unparsable", f"elements nested more than {MAX_DEPTH:,} deep")
         html, encoding = decode(payload, content_type)
         if (encoding not in ("ascii", "utf-8") or b"\0" in payload) and looks_binary(html):
-            raise ExtractionError(
-                "undecodable", f"{len(payload):,} bytes that are not text; read as {encoding}"
-            )
+            raise ExtractionError("undecodable", f"{len(payload):,} bytes that are not text; read as {encoding}")
         try:
             text = engine(html, url)
         except Exception as error:
-            raise ExtractionError(
-                "unparsable", f"{settings.engine}: {type(error).__name__}: {error}"[:500]
-            ) from error
+            raise ExtractionError("unparsable", f"{settings.engine}: {type(error).__name__}: {error}"[:500]) from error
         return Extraction(tidy(text, settings.max_newlines, settings.strip_urls), find_title(html))
 
     try:

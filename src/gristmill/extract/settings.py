@@ -23,12 +23,8 @@ class ExtractSettings(Settings):
         "what to prefer where main text and boilerplate are hard to tell apart",
         source="datatrove's Trafilatura block, as FineWeb ran it; RefinedWeb's options are not published [U]",
     )
-    comments: bool = setting(
-        False, "keep readers' comments", source="datatrove's Trafilatura block; RefinedWeb [U]"
-    )
-    tables: bool = setting(
-        True, "keep text in tables", source="trafilatura's default, unchanged by datatrove"
-    )
+    comments: bool = setting(False, "keep readers' comments", source="datatrove's Trafilatura block; RefinedWeb [U]")
+    tables: bool = setting(True, "keep text in tables", source="trafilatura's default, unchanged by datatrove")
     links: bool = setting(False, "write link targets beside their text", source="trafilatura's default")
     fast: bool = setting(
         False,

@@ -12,13 +12,14 @@ import re
 from functools import cache
 
 _LINK = re.compile(
-    r"[ \t]{0,10}(?:\b(?:https?|ftp)://|\bwww\d?\.(?=[\w-]+\.))[^\s<>\"'“”„»«]+", re.IGNORECASE
+    r"[ \t]{0,10}(?<![a-z0-9_])(?:(?:https?|ftp)://|www\d?\.(?=[\w-]+\.))[^\s<>\"'“”„»«]+", re.IGNORECASE
 )
 _HOST = re.compile(
-    r"(?<![\w@.\-/])(?P<host>(?:[^\W_](?:[\w-]{0,62}))(?:\.[^\W_][\w-]{0,62}){1,10}?)"
+    r"(?:[ \t]{1,10}|(?<![\w@.\-/]))(?P<host>(?:[^\W_](?:[\w-]{0,62}))(?:\.[^\W_][\w-]{0,62}){1,10}?)"
     r"(?P<rest>(?::\d{2,5})?(?:[/?#][^\s<>\"'“”„»«]*)?)(?![\w@-])(?!\.\w)"
 )
 _CLOSING = ".,;:!?)]}…、。，；：！？）】」』"
+_LONGEST_CLOSING = 50  # characters; bounds the work on hostile text
 _PAIRS = {")": "(", "]": "[", "}": "{", "）": "（", "】": "【", "」": "「", "』": "『"}
 
 # country and other top-level domains that more often end the name of a file
@@ -61,8 +62,8 @@ def _keep_closing(found: re.Match[str]) -> str:
 
 def _closing(url: str) -> str:
     """The end of `url` that belongs to the sentence around it."""
-    end = len(url)
-    while end and url[end - 1] in _CLOSING:
+    end, first = len(url), max(0, len(url) - _LONGEST_CLOSING)
+    while end > first and url[end - 1] in _CLOSING:
         opener = _PAIRS.get(url[end - 1])
         if opener and url.count(opener, 0, end) >= url.count(url[end - 1], 0, end):
             break  # closes a bracket that the URL itself opened, as in Mercury_(planet)
@@ -80,11 +81,7 @@ def _drop_host(found: re.Match[str]) -> str:
         # `end.So it` is a missing space, `example.so` a host: a top-level domain is written small, or all of
         # it is large
         cased = last.islower() or host.isupper() or not last.isascii()
-        is_host = (
-            cased
-            and last.lower() in top_level_domains()
-            and (last.lower() not in _FILE_SUFFIXES or bool(rest))
-        )
+        is_host = cased and last.lower() in top_level_domains() and (last.lower() not in _FILE_SUFFIXES or bool(rest))
     return _closing(rest) if is_host else found.group()
 
 

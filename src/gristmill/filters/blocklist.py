@@ -52,7 +52,7 @@ def datatrove_lists() -> dict[str, str]:
     """The lists inside the installed datatrove package by what they are for; the package itself is not
     imported.
     """
-    hint = "pip install 'gristmill[blocklists]'"
+    hint = "pip install datatrove"
     spec = find_spec("datatrove")
     if spec is None or not spec.submodule_search_locations:
         raise UserError("lists: datatrove needs the datatrove package, which carries the lists", hint=hint)
@@ -190,7 +190,6 @@ def list_hashes(location: str, kind: Kind) -> np.ndarray:
         if trouble:
             what = {CONTROL_BYTE: "binary data", INNER_BLANK: "a blank inside an entry"}[trouble]
             raise UserError(f"{what}, not a list of {kind}", where=lines.at(int(numbers[-1])), hint=_PLAIN)
-        data.flags.writeable = False
         urls = Urls.parse(Texts(data, offsets))
         wrong = urls.bad
         if kind == "domains":  # `example.com/` is meant as a domain, `example.com/page` is not one

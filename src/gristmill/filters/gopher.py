@@ -158,7 +158,9 @@ class GopherRepetition(Filter):
                 times * (length + n - 1), characters
             )  # with the spaces between words
         sizes = np.array(REPEATED_SIZES)
-        repeated = repeated_ngrams(words.first, words.start, words.end, words.hashes, words.characters, sizes)
+        repeated = repeated_ngrams(
+            index.texts.data, words.first, words.start, words.end, words.hashes, words.characters, sizes
+        )
         for column, n in enumerate(REPEATED_SIZES):
             found[f"duplicate_{n}_grams"] = _share(repeated[:, column], characters)
         return found

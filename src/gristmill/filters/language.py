@@ -146,6 +146,9 @@ class Language(Filter):
         limits = np.array([self.thresholds.get(code, self.threshold) for code in codes], np.float32)
         return self.first_rule(other, ~(scores > limits))
 
+    def bundled_files(self) -> tuple[str, ...]:
+        return (bundled_model(),) if self.model is None else ()
+
     def check(self) -> None:
         labels = known_languages(self.model)
         for name in (*(self.keep or ()), *self.thresholds):

@@ -142,6 +142,9 @@ class UrlFilter(Filter):
         ready = (datatrove_lists()[kind],) if self.lists == "datatrove" else ()
         return (*ready, *getattr(self, kind))
 
+    def bundled_files(self) -> tuple[str, ...]:
+        return tuple(datatrove_lists().values()) if self.lists == "datatrove" else ()
+
     def check(self) -> None:
         # as much of `matcher` as needs no compiled code: `check` runs even when there is nothing to do
         for kind in ("domains", "urls"):

@@ -13,6 +13,7 @@ from gristmill.kernels.word_hash import base_power, mix, unmix
 
 _EMPTY = np.uint64(0)
 _ONE = np.uint64(1)
+WINDOW = 16
 _PAIR = np.uint64(0x9E3779B97F4A7C15)  # joins two hashes so that order matters
 
 
@@ -130,36 +131,99 @@ def top_ngrams(first, hashes, characters, orders):
     return found
 
 
+@leaf
+def _eight_bytes(blocks, at):
+    """Bytes at … at + 7 of a buffer that is given as 64-bit words (little end first)."""
+    word, shift = at >> 3, np.uint64((at & 7) * 8)
+    low = blocks[word] >> shift
+    return low if shift == 0 else low | (blocks[word + 1] << (np.uint64(64) - shift))
+
+
+@leaf
+def _power(powers, exponent):
+    return powers[exponent] if exponent < len(powers) else base_power(exponent)
+
+
+@leaf
+def _join(data, start, end, hashes, powers, joined, begins, prefixes):
+    """Write words behind one another into `joined`, where each begins into `begins`, and the polynomial of all bytes before
+    it into `prefixes`."""
+    written = 0
+    total = np.uint64(0)
+    for word in range(len(start)):
+        begins[word] = written
+        prefixes[word] = total
+        for at in range(start[word], end[word]):
+            joined[written] = data[at]
+            written += 1
+        total = total * _power(powers, end[word] - start[word]) + unmix(hashes[word])
+    begins[len(start)] = written
+    prefixes[len(start)] = total
+
+
+@leaf
+def _mark_repeating(blocks, begins, words, table, slots, shared):
+    """Mark the words from which WINDOW bytes of the joined text on are the same as from another word."""
+    mask = table_size(words) - 1
+    table[: mask + 1] = _EMPTY
+    for word in range(words):
+        at = begins[word]
+        key = mix(_eight_bytes(blocks, at) * _PAIR + mix(_eight_bytes(blocks, at + 8))) | _ONE
+        slot = _slot(table, mask, key)
+        shared[word] = table[slot] == key
+        if shared[word]:
+            shared[slots[slot]] = True
+        else:
+            table[slot] = key
+            slots[slot] = word
+
+
 @njit(cache=True, nogil=True)
-def repeated_ngrams(first, start, end, hashes, characters, orders):
+def repeated_ngrams(data, first, start, end, hashes, characters, orders):
     """Code points of n-grams seen before in each row: read from the left, a repeat is counted whole and jumped over.
 
     orders: sizes n. Returns int64 (rows, orders). N-grams are compared as their words written together.
+
+    An n-gram of WINDOW bytes or more can repeat only where its first WINDOW bytes do, so most places need no look-up.
     """
     rows = len(first) - 1
     found = np.zeros((rows, len(orders)), np.int64)
-    most = 0
+    most, longest = 0, 0
     for row in range(rows):
         most = max(most, first[row + 1] - first[row])
+        if first[row + 1] > first[row]:
+            longest = max(longest, end[first[row + 1] - 1] - start[first[row]])
     table = np.empty(table_size(most), np.uint64)
-    plain = np.empty(most, np.uint64)
-    powers = np.empty(most, np.uint64)
+    slots = np.empty(table_size(most), np.int64)
+    shared = np.empty(most, np.bool_)
+    begins = np.empty(most + 1, np.int64)
+    prefixes = np.empty(most + 1, np.uint64)
+    blocks = np.zeros(longest // 8 + 4, np.uint64)
+    joined = blocks.view(np.uint8)
+    powers = np.empty(256, np.uint64)
+    for exponent in range(len(powers)):
+        powers[exponent] = base_power(exponent)
     for row in range(rows):
-        base = first[row]
-        words = first[row + 1] - base
+        base, beyond = first[row], first[row + 1]
+        words = beyond - base
+        if words == 0:
+            continue
+        _join(data, start[base:beyond], end[base:beyond], hashes[base:beyond], powers, joined, begins, prefixes)
+        _mark_repeating(blocks, begins, words, table, slots, shared)
+        candidates = 0
         for word in range(words):
-            plain[word] = unmix(hashes[base + word])
-            powers[word] = base_power(end[base + word] - start[base + word])
-        mask = table_size(words) - 1
+            candidates += shared[word] or begins[min(word + orders[0], words)] - begins[word] < WINDOW
+        mask = table_size(candidates) - 1
         for order in range(len(orders)):
             n = orders[order]
             table[: mask + 1] = _EMPTY
             place = 0
             while place + n <= words:
-                total = plain[place]
-                for word in range(place + 1, place + n):
-                    total = total * powers[word] + plain[word]
-                key = mix(total) | _ONE
+                length = begins[place + n] - begins[place]
+                if not shared[place] and length >= WINDOW:
+                    place += 1
+                    continue
+                key = mix(prefixes[place + n] - prefixes[place] * _power(powers, length)) | _ONE
                 slot = _slot(table, mask, key)
                 if table[slot] == key:
                     for word in range(base + place, base + place + n):

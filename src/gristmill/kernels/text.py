@@ -1,7 +1,7 @@
 """A column of texts as two NumPy arrays, and the cuts that change it.
 
-    texts = Texts.from_arrow(batch.column("text"))
-    texts.data[texts.offsets[3] : texts.offsets[4]]      # the UTF-8 bytes of row 3
+texts = Texts.from_arrow(batch.column("text"))
+texts.data[texts.offsets[3] : texts.offsets[4]]      # the UTF-8 bytes of row 3
 """
 
 from __future__ import annotations
@@ -32,7 +32,9 @@ class Texts:
 
     @classmethod
     def from_arrow(cls, column: pa.Array) -> Texts:
-        """A view of a string or large_string array without copying its bytes; nulls count as empty."""
+        """A read-only view of a string or large_string array without copying its bytes; nulls count as empty."""
+        if pa.types.is_null(column.type):
+            column = column.cast(pa.large_string())
         if column.null_count:
             column = column.fill_null("")
         wide = pa.types.is_large_string(column.type) or pa.types.is_large_binary(column.type)
@@ -42,6 +44,7 @@ class Texts:
             return cls(np.empty(0, np.uint8), np.zeros(1, np.int64))
         offsets = np.frombuffer(ends, dtype)[column.offset : column.offset + len(column) + 1].astype(np.int64)
         raw = np.frombuffer(data, np.uint8) if data is not None else np.empty(0, np.uint8)
+        raw.flags.writeable = False  # numba compiles a kernel once more for writable arrays
         return cls(raw[offsets[0] : offsets[-1]], offsets - offsets[0])
 
     @classmethod

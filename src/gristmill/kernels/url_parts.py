@@ -48,6 +48,11 @@ class Urls:
 
     @classmethod
     def parse(cls, texts: Texts) -> Urls:
+        data = texts.data.view()
+        data.flags.writeable = (
+            False  # some Arrow buffers are, some are not: kernels are compiled for one type
+        )
+        texts = Texts(data, texts.offsets)
         spans, status = split_urls(texts.data, texts.offsets)
         foreign = np.flatnonzero(status == FOREIGN)
         if len(foreign):
@@ -95,6 +100,7 @@ class Urls:
         Bytes that are no UTF-8 stay as they are.
         """
         data, offsets, foreign = decode_urls(self.texts.data, self.spans, lower)
+        data.flags.writeable = False
         texts = Texts(data, offsets)
         rows = np.flatnonzero(foreign)
         if len(rows):

@@ -177,6 +177,32 @@ def _space_after(data, at, end, blocks, traits):
 
 
 @leaf
+def _plain_word(data, at, end, traits):
+    """The word of ASCII letters, digits and underscores at `at`: its end, hash and flags; an end of 0 when it is none.
+
+    Most words of Latin text are; those that an apostrophe, a full stop or a mark may carry on are left to `_word_end`.
+    """
+    total = np.uint64(0)
+    flags = np.int64(NOT_SIGNS)
+    while at < end:
+        byte = data[at]
+        if byte >= 0x80:
+            return 0, total, flags
+        entry = np.int64(traits[byte])
+        kind = entry & CLASS_MASK
+        if kind < LETTER_CLASS or kind > CONNECTOR:
+            if MID_LETTER <= kind <= SINGLE_QUOTE and at + 1 < end:
+                beyond = data[at + 1]
+                if beyond >= 0x80 or LETTER_CLASS <= np.int64(traits[beyond]) & CLASS_MASK <= CONNECTOR:
+                    return 0, total, flags
+            break
+        total = total * HASH_BASE + np.uint64(byte) + np.uint64(1)
+        flags |= entry & FLAG_MASK
+        at += 1
+    return at, mix(total), flags
+
+
+@leaf
 def _fill(data, offsets, reading, blocks, traits, row, count, first, starts, ends, hashes, characters, flags):
     """Write the words of rows from `row` on behind `count` others, until a row might not fit; returns row and count."""
     while row < len(offsets) - 1:
@@ -184,9 +210,19 @@ def _fill(data, offsets, reading, blocks, traits, row, count, first, starts, end
         if count + (end - at) > len(starts):
             break
         while at < end:
-            start, at = _next_word(data, at, end, reading, blocks, traits)
-            if start < at:
-                total, length, union = _describe(data, start, at, blocks, traits)
+            byte = data[at]
+            start, length = at, 0
+            total, union = np.uint64(0), np.int64(0)
+            if reading == UNICODE and byte < 0x80 and LETTER_CLASS <= np.int64(traits[byte]) & CLASS_MASK <= NUMERIC:
+                past, total, union = _plain_word(data, at, end, traits)
+                if past > 0:
+                    at = past
+                    length = past - start
+            if length == 0:
+                start, at = _next_word(data, at, end, reading, blocks, traits)
+                if start < at:
+                    total, length, union = _describe(data, start, at, blocks, traits)
+            if length > 0:
                 starts[count] = start
                 ends[count] = at
                 hashes[count] = total

@@ -1,7 +1,8 @@
 """What made an output, as a hash and as something a person can compare.
 
-A fingerprint covers a stage's kind, its code version, its settings (files by content, not by name) and the fingerprints of what it
-reads. The same description is written beside the output as `stage.json`, so that a plan can say what changed since.
+A fingerprint covers a stage's kind, its code version, its settings (files by content, not by name) and the
+fingerprints of what it reads. The same description is written beside the output as `stage.json`, so that a plan can
+say what changed since.
 """
 
 from __future__ import annotations
@@ -25,7 +26,8 @@ def describe(stage: Stage, fields: tuple[str, ...] | None = None) -> dict[str, A
     """Kind, version and the settings (all, or only `fields`) as JSON values; a file becomes {"file": …, "content": …}."""
     names = fields if fields is not None else tuple(type(stage).model_fields)
     settings = {name: _plain(getattr(stage, name)) for name in names}
-    return {"kind": stage.kind, "version": stage.version, "settings": settings}
+    bundled = {os.path.basename(path): content_version(path) for path in stage.bundled_files()}
+    return {"kind": stage.kind, "version": stage.version, "settings": settings, "bundled_files": bundled}
 
 
 def _plain(value: Any) -> Any:
@@ -99,6 +101,7 @@ def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
     if old.get("version") != new.get("version"):
         found.append(f"code version {old.get('version')} → {new.get('version')}")
     found += list(_changes(old.get("settings", {}), new.get("settings", {}), ""))
+    found += list(_changes(old.get("bundled_files", {}), new.get("bundled_files", {}), "bundled"))
     before, after = old.get("inputs", {}), new.get("inputs", {})
     found += [f"{name} changed" for name in after if name in before and before[name] != after[name]]
     found += [f"{name} added" for name in after if name not in before]
@@ -107,7 +110,10 @@ def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
 
 
 def _changes(old: Any, new: Any, path: str) -> Iterator[str]:
-    if isinstance(old, Mapping) and isinstance(new, Mapping):
+    if isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
+        for number, (before, after) in enumerate(zip(old, new, strict=True)):
+            yield from _changes(before, after, f"{path}.{number}")
+    elif isinstance(old, Mapping) and isinstance(new, Mapping):
         if set(old) == set(new) == {"file", "content"}:
             if old["content"] != new["content"]:
                 yield f"{path}: content of {new['file']} changed"

@@ -1,8 +1,9 @@
 """A recipe as a graph of nodes, each with a fingerprint and a folder.
 
-Every source is a chain: documents, then for each stage its signals and its decision; stages over many shards hang across the chains.
-A node depends only on what it reads: text (documents and all cuts before it), named columns, or the survivors of everything before it.
-So a changed threshold makes one decision stale and what counts survivors after it, never the signals beside it.
+Every source is a chain: documents, then for each stage its signals and its decision; stages over many shards hang
+across the chains. A node depends only on what it reads: text (documents and all cuts before it), named columns, or
+the survivors of everything before it. So a changed threshold makes one decision stale and what counts survivors after
+it, never the signals beside it.
 """
 
 from __future__ import annotations
@@ -38,7 +39,9 @@ class Node:
     description: dict[str, Any] = field(hash=False)
     fingerprint: str
     folder: str
-    inputs: dict[str, str] = field(default_factory=dict, hash=False)  # folders of stages it needs by name (phased stages)
+    inputs: dict[str, str] = field(
+        default_factory=dict, hash=False
+    )  # folders of stages it needs by name (phased stages)
 
     @property
     def shard_wise(self) -> bool:
@@ -125,7 +128,17 @@ class _Builder:
                 description["inputs"][f"{source} input files"] = fingerprint(shards)
         mark = fingerprint(description)
         folder = storage.join(self.recipe.root, f"{name}-{mark}")
-        node = Node(name, role, stage, tuple(sources), tuple(dict.fromkeys(needs)), description, mark, folder, inputs or {})
+        node = Node(
+            name,
+            role,
+            stage,
+            tuple(sources),
+            tuple(dict.fromkeys(needs)),
+            description,
+            mark,
+            folder,
+            inputs or {},
+        )
         self.nodes[name] = node
         return node
 
@@ -142,7 +155,10 @@ class _Builder:
             files = find_files(spec.read, spec.input, where)
             self.shards[spec.name] = tuple(make_shards(files, spec.group))
             needs = []
-        extra = {"source": spec.name, "drop_early": [describe(stage) | {"name": stage.name} for stage in spec.early]}
+        extra = {
+            "source": spec.name,
+            "drop_early": [describe(stage) | {"name": stage.name} for stage in spec.early],
+        }
         documents = self.add(f"{spec.name}/documents", "documents", spec.read, [spec.name], needs, extra=extra)
         self.chains[spec.name] = [documents.name]
         for number, stage in enumerate(spec.stages):
@@ -156,7 +172,10 @@ class _Builder:
 
     def filter(self, source: str, stage: Filter, where: str) -> None:
         signals = self.signals(source, stage, where)
-        needs = [*([signals.name] if signals else []), *self.read_nodes(source, stage.decides_on, where, stage)]
+        needs = [
+            *([signals.name] if signals else []),
+            *self.read_nodes(source, stage.decides_on, where, stage),
+        ]
         decision_fields = tuple(f for f in type(stage).model_fields if f not in stage.signal_settings)
         name = f"{source}/{stage.name}"
         self.add(name, "decision", stage, [source], needs or [f"{source}/documents"], decision_fields)

@@ -1,7 +1,8 @@
 """Input patterns → input files → shards.
 
-A file's *name* is what documents and ledgers carry: its path from the last fixed folder of the pattern on, the same on every
-machine. A shard's name comes from the names of its files alone; which version of them it was made from is its *identity*.
+A file's *name* is what documents and ledgers carry: its path from the last fixed folder of the pattern on, the same
+on every machine. A shard's name comes from the names of its files alone; which version of them it was made from is
+its *identity*.
 """
 
 from __future__ import annotations
@@ -27,11 +28,11 @@ class Shard:
     @property
     def identity(self) -> str:
         """Hash of names, sizes and versions (etag or modification time) of the files."""
-        return hash_text("\n".join(f"{f.name}\t{f.size}\t{f.version}" for f in self.files))
+        return hash_text("\n".join(f"{f.name}\t{f.size}\t{f.version}\t{f.start}\t{f.end}" for f in self.files))
 
     @property
     def bytes(self) -> int:
-        return sum(file.size for file in self.files)
+        return sum((file.size if file.end is None else file.end) - file.start for file in self.files)
 
 
 def find_files(source: Source, patterns: Sequence[str], where: str) -> list[InputFile]:
@@ -57,7 +58,7 @@ def find_files(source: Source, patterns: Sequence[str], where: str) -> list[Inpu
             stat = storage.stat(location)
         except UserError as error:
             raise UserError(f"input {error.message}", where=where, hint=error.hint) from error
-        files.append(InputFile(location, unique, stat.size, stat.version))
+        files += source.parts(InputFile(location, unique, stat.size, stat.version))
     return files
 
 
@@ -105,6 +106,6 @@ def make_shards(files: Sequence[InputFile], group_bytes: int = 0) -> list[Shard]
 
 def _shard_name(files: Sequence[InputFile]) -> str:
     stem = files[0].name.rsplit("/", 1)[-1].split(".")[0]
-    names = "\n".join(file.name for file in files)
+    names = "\n".join(file.name if file.end is None else f"{file.name}@{file.start}" for file in files)
     readable = re.sub(r"[^A-Za-z0-9_-]+", "_", stem)[:48] or "input"
     return f"{readable}-{hash_text(names)[:10]}"

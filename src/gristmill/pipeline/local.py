@@ -1,7 +1,8 @@
 """The local executor: worker processes under supervision.
 
-A worker that is killed, crashes or runs out of time costs its job one attempt; the job is tried again in a fresh worker with page
-extraction isolated, and reported when its attempts are used up. Leaving the `with` block, by any exception, ends every worker.
+A worker that is killed, crashes or runs out of time costs its job one attempt; the job is tried again in a fresh
+worker with page extraction isolated, and reported when its attempts are used up. Leaving the `with` block, by any
+exception, ends every worker.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from types import TracebackType
 
 from gristmill.commit import Receipt
 from gristmill.errors import GristmillError
+from gristmill.kernels import cache_folder
 from gristmill.pipeline.jobs import Failure, Job
 
 _ONE_THREAD = {
@@ -59,7 +61,7 @@ class _Worker:
             command,
             pass_fds=[theirs.fileno()],
             stdin=subprocess.DEVNULL,
-            env=os.environ | _ONE_THREAD,
+            env={"NUMBA_CACHE_DIR": cache_folder()} | os.environ | _ONE_THREAD,
             start_new_session=True,  # Ctrl-C reaches the supervisor alone
         )
         theirs.close()
@@ -127,7 +129,11 @@ class LocalExecutor:
         ready = wait([worker.connection for worker in self._pool], timeout)
         if self.time_limit:
             for worker in self._pool:
-                if worker.number is not None and time.monotonic() - worker.started > self.time_limit and not worker.overdue:
+                if (
+                    worker.number is not None
+                    and time.monotonic() - worker.started > self.time_limit
+                    and not worker.overdue
+                ):
                     worker.overdue = True
                     worker.kill()
         return [worker for worker in self._pool if worker.connection in ready]

@@ -1,7 +1,7 @@
 """What would run and why: the graph held against the receipts on disk.
 
-    plan = make_plan(recipe)
-    print(plan.text())
+plan = make_plan(recipe)
+print(plan.text())
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ class NodeState:
     missing: dict[str, list[Shard]] = field(default_factory=dict)  # by source: shards without a valid receipt
     stale: int = 0  # of them, shards whose input file changed
     total: int = 0
+    outdated: bool = False  # there is a manifest, for other input files
     changed: bool = False  # an output of the same stage is there, made by other settings or inputs
     why: str = ""
     manifest: dict[str, Any] | None = None
@@ -70,10 +71,18 @@ class Plan:
         """A line per stage: state, shards to do, and why."""
         rows = [("stage", "state", "shards", "why")]
         for name, state in self.states.items():
-            count = f"{state.total - state.pending}/{state.total}" if state.node.shard_wise else "done" if state.done else "all"
+            count = (
+                f"{state.total - state.pending}/{state.total}"
+                if state.node.shard_wise
+                else "done"
+                if state.done
+                else "all"
+            )
             rows.append((name, state.status, count, state.why))
         widths = [max(len(row[column]) for row in rows) for column in range(3)]
-        lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, [*widths, 0], strict=True)).rstrip() for row in rows]
+        lines = [
+            "  ".join(cell.ljust(width) for cell, width in zip(row, [*widths, 0], strict=True)).rstrip() for row in rows
+        ]
         todo = sum(not state.done for state in self.states.values())
         lines.append(f"{todo} of {len(self.states)} stages to run" if todo else "everything is up to date")
         return "\n".join(lines)
@@ -106,7 +115,7 @@ def inspect(graph: Graph, node: Node) -> NodeState:
     wanted = {shard.name: shard.identity for shard in graph.shards[source]}
     if {name: entry["identity"] for name, entry in listed.items()} == wanted:
         return state
-    state.manifest = None
+    state.outdated, state.manifest = state.manifest is not None, None
     present = set(storage.list_names(node.folder))
     for shard in graph.shards[source]:
         receipt = read_receipt(node.folder, shard.name) if shard.name + RECEIPT in present else None
@@ -173,6 +182,8 @@ def _why(recipe: Recipe, state: NodeState, states: dict[str, NodeState]) -> str:
     node = state.node
     if state.stale:
         return f"{state.stale} input file{'s' if state.stale > 1 else ''} changed"
+    if not state.missing and node.shard_wise:
+        return "input files were removed" if state.outdated else "its manifest is missing"
     if state.pending < state.total:
         return f"{state.pending} shard{'s' if state.pending > 1 else ''} not done yet"
     parent, _, stem = node.folder.rpartition("/")

@@ -1,6 +1,7 @@
 """Raw records → batches of documents, with a ledger row for every record and the broken ones set aside.
 
-What `drop_early` names is decided here: rules that need no text before the page is parsed, the others before anything is written.
+What `drop_early` names is decided here: rules that need no text before the page is parsed, the others before anything
+is written.
 """
 
 from __future__ import annotations
@@ -79,7 +80,11 @@ def read_upstream(source_name: str, upstream: ShardRef) -> Iterator[Reading]:
         kept = batch.select(keep)
         kept.first_row = row
         columns: dict[str, Any] = {name: kept.column(name) for name in DOCUMENT_SCHEMA.names if name != "text"}
-        columns |= {"text": kept.texts.to_arrow(), "bytes": kept.texts.lengths, "source": _constant(source_name, kept.rows)}
+        columns |= {
+            "text": kept.texts.to_arrow(),
+            "bytes": kept.texts.lengths,
+            "source": _constant(source_name, kept.rows),
+        }
         documents = _batch(columns, DOCUMENT_SCHEMA)
         reasons = first_drop(batch)
         outcomes = pa.array([str(Outcome.DOCUMENT if good else Outcome.DROPPED) for good in keep], pa.string())

@@ -40,9 +40,7 @@ class RunResult:
         return not self.failures
 
 
-def run_plan(
-    plan: Plan, executor: LocalExecutor, display: Display | None = None, only: str | None = None
-) -> RunResult:
+def run_plan(plan: Plan, executor: LocalExecutor, display: Display | None = None, only: str | None = None) -> RunResult:
     """Run what is missing. `only` restricts to one stage (by node name or stage name) and what it needs."""
     result = RunResult(plan)
     with _lock(plan.recipe.root):
@@ -128,7 +126,9 @@ class _Run:
         """Nodes whose needs are done or are computed by the same job."""
         ready: dict[str, Node] = {}
         for node in nodes:
-            if node.shard_wise and all(n in self.done or (n in ready and ready[n].sources == node.sources) for n in node.needs):
+            if node.shard_wise and all(
+                n in self.done or (n in ready and ready[n].sources == node.sources) for n in node.needs
+            ):
                 ready[node.name] = node
         return list(ready.values())
 
@@ -136,7 +136,9 @@ class _Run:
         jobs: list[ShardJob] = []
         for source in dict.fromkeys(node.sources[0] for node in nodes):
             mine = [node for node in nodes if node.sources[0] == source]
-            missing = {node.name: {shard.name for shard in self.states[node.name].missing.get(source, [])} for node in mine}
+            missing = {
+                node.name: {shard.name for shard in self.states[node.name].missing.get(source, [])} for node in mine
+            }
             for shard in self.graph.shards[source]:
                 compute = [node for node in mine if shard.name in missing[node.name]]
                 if compute:
@@ -251,7 +253,9 @@ def _selection(plan: Plan, only: str | None) -> set[str]:
     if only is None:
         return set(plan.states)
     nodes = plan.graph.nodes
-    chosen = {name for name, node in nodes.items() if only in (name, node.stage.name, node.name.removesuffix(".signals"))}
+    chosen = {
+        name for name, node in nodes.items() if only in (name, node.stage.name, node.name.removesuffix(".signals"))
+    }
     if not chosen:
         from gristmill.errors import nearest
 

@@ -1,7 +1,8 @@
 """One shard through a run of consecutive shard-wise stages: the text is read once, every stage's layer is written.
 
-The job holds the chain of a source in order. Each step is either *loaded* (its layer is there already and a later step reads it) or
-*computed* (its layer is written). If the documents themselves are computed, they come from the raw files in the same pass.
+The job holds the chain of a source in order. Each step is either *loaded* (its layer is there already and a later
+step reads it) or *computed* (its layer is written). If the documents themselves are computed, they come from the raw
+files in the same pass.
 """
 
 from __future__ import annotations
@@ -161,7 +162,12 @@ class _Outputs:
         name = self.job.shard.name
         self._documents = self._commit(self.job.documents, self.job.identity)
         self._files = [
-            pq.ParquetWriter(self._documents.path(f"{name}{suffix}.parquet"), schema, compression="zstd", compression_level=level)
+            pq.ParquetWriter(
+                self._documents.path(f"{name}{suffix}.parquet"),
+                schema,
+                compression="zstd",
+                compression_level=level,
+            )
             for suffix, schema, level in (
                 ("", DOCUMENT_SCHEMA, 3),
                 (".ledger", LEDGER_SCHEMA, 3),

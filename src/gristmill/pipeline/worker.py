@@ -59,7 +59,7 @@ def serve(connection: Connection) -> None:
             connection.send(("failed", number, str(error), "", False))
         except Exception as error:
             full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
-            reason = f"no space left on the device while writing {error.filename or 'output'}" if full else _one_line(error)
+            reason = "no space left on the device" if full else _one_line(error)
             connection.send(("failed", number, reason, traceback.format_exc(), full))
 
 

@@ -7,7 +7,7 @@ documents = kept + removed by the first stage that dropped them. `balanced` says
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from gristmill import storage
@@ -28,7 +28,11 @@ def summarize(plan: Plan) -> dict[str, Any]:
         "complete": plan.done,
         "sources": sources,
         "stages": {
-            name: {"folder": plan.graph.nodes[name].folder, "seconds": m["seconds"], "peak_memory": m["peak_memory"]}
+            name: {
+                "folder": plan.graph.nodes[name].folder,
+                "seconds": m["seconds"],
+                "peak_memory": m["peak_memory"],
+            }
             for name, m in manifests.items()
         },
     }
@@ -105,7 +109,11 @@ def _source_lines(name: str, source: Mapping[str, Any]) -> list[str]:
     files = source["input_files"]
     lines = [f"{name}: {source['records']:,} records in {files:,} input file{'s' if files != 1 else ''}"]
     rows: list[tuple[str, str, str, str]] = [("", "documents", "bytes", "of documents")]
-    for title, key in (("not text", "not_text"), ("quarantined", "quarantined"), ("dropped early", "dropped_early")):
+    for title, key in (
+        ("not text", "not_text"),
+        ("quarantined", "quarantined"),
+        ("dropped early", "dropped_early"),
+    ):
         reasons = source[key]
         if reasons:
             rows.append((f"  {title}", f"-{sum(reasons.values()):,}", "", _list_reasons(reasons)))
@@ -117,13 +125,20 @@ def _source_lines(name: str, source: Mapping[str, Any]) -> list[str]:
         documents = sum(c["documents"] for c in reasons.values())
         bytes_ = sum(c["bytes"] for c in reasons.values())
         left, size = left - documents, size - bytes_
-        rows.append((f"  {stage}", f"-{documents:,}", "-" + _bytes(bytes_), f"{_share(left, written['documents'])} left"))
+        rows.append(
+            (
+                f"  {stage}",
+                _minus(documents),
+                _minus(bytes_, _bytes),
+                f"{_share(left, written['documents'])} left",
+            )
+        )
         for reason, count in sorted(reasons.items(), key=lambda item: (-item[1]["documents"], item[0])):
             rows.append(
                 (
                     f"    {reason.split('.', 1)[1]}",
-                    f"-{count['documents']:,}",
-                    "-" + _bytes(count["bytes"]),
+                    _minus(count["documents"]),
+                    _minus(count["bytes"], _bytes),
                     _share(count["documents"], written["documents"]),
                 )
             )
@@ -138,6 +153,10 @@ def _source_lines(name: str, source: Mapping[str, Any]) -> list[str]:
     if not source["balanced"]:
         lines.append("  these counts do not add up: please report this with the manifests of this source")
     return lines
+
+
+def _minus(amount: int, shown: Callable[[int], str] = "{:,}".format) -> str:
+    return "-" + shown(amount) if amount else "0"
 
 
 def _list_reasons(reasons: Mapping[str, int], most: int = 5) -> str:

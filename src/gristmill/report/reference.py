@@ -41,7 +41,11 @@ def stage_page(kind: str) -> str:
     if issubclass(cls, ShardStage):
         columns = [*cls.values, *(cls.provides if issubclass(cls, GlobalStage) else ())]
         if columns:
-            lines += ["", "columns it writes", *(f"  {kind}.{column.name}: {column.type}" for column in columns)]
+            lines += [
+                "",
+                "columns it writes",
+                *(f"  {kind}.{column.name}: {column.type}" for column in columns),
+            ]
     rules = getattr(cls, "rules", ())
     if rules:
         lines += ["", "reasons it drops for", *(f"  {kind}.{rule}" for rule in rules)]
@@ -52,19 +56,25 @@ def _settings(cls: type[BaseModel], indent: str) -> list[str]:
     lines: list[str] = []
     for name, info in cls.model_fields.items():
         extra = info.json_schema_extra if isinstance(info.json_schema_extra, dict) else {}
-        inner = info.annotation if isinstance(info.annotation, type) and issubclass(info.annotation, BaseModel) else None
+        inner = (
+            info.annotation if isinstance(info.annotation, type) and issubclass(info.annotation, BaseModel) else None
+        )
         head = f"{indent}{name}: {_type_name(info.annotation)}"
         if info.is_required():
             head += "  (required)"
         elif inner is None:
-            default = info.default if info.default is not PydanticUndefined else info.get_default(call_default_factory=True)
+            default = (
+                info.default if info.default is not PydanticUndefined else info.get_default(call_default_factory=True)
+            )
             head += f" = {_shown(default)}"
         unit = extra.get("unit")
         lines.append(head + (f"  [{unit}]" if unit else ""))
         notes = [info.description] if info.description else []
         notes += [f"default from: {extra['source']}"] if extra.get("source") else []
         for note in notes:
-            lines += textwrap.wrap(note, 100 - len(indent), initial_indent=indent + "    ", subsequent_indent=indent + "    ")
+            lines += textwrap.wrap(
+                note, 100 - len(indent), initial_indent=indent + "    ", subsequent_indent=indent + "    "
+            )
         if inner is not None:
             lines += _settings(inner, indent + "    ")
     return lines or [f"{indent}none"]
@@ -73,13 +83,13 @@ def _settings(cls: type[BaseModel], indent: str) -> list[str]:
 def _type_name(annotation: Any) -> str:
     if isinstance(annotation, type) and not getattr(annotation, "__args__", None):
         return annotation.__name__
-    if annotation is type(None):
-        return "null"
     if get_origin(annotation) is Annotated:
         return "path or URL" if "LocationText" in str(annotation) else _type_name(get_args(annotation)[0])
     if get_origin(annotation) is Literal:
         return " | ".join(str(choice) for choice in get_args(annotation))
-    parts = [_type_name(part) for part in get_args(annotation) if part is not Ellipsis]
+    parts = [
+        "null" if part is type(None) else _type_name(part) for part in get_args(annotation) if part is not Ellipsis
+    ]
     if get_origin(annotation) in (Union, UnionType):
         return " | ".join(parts)
     return f"{getattr(get_origin(annotation), '__name__', annotation)}[{', '.join(parts)}]"
@@ -150,5 +160,11 @@ def _model_schema(cls: type[BaseModel], definitions: dict[str, Any], *, name_all
 def _one_of(kinds: dict[str, type[Stage]], base: type[Stage]) -> dict[str, Any]:
     fitting = [kind for kind, cls in kinds.items() if issubclass(cls, base)]
     settings = {kind: {"anyOf": [{"$ref": f"#/$defs/stage.{kind}"}, {"type": "null"}]} for kind in fitting}
-    one = {"type": "object", "additionalProperties": False, "minProperties": 1, "maxProperties": 1, "properties": settings}
+    one = {
+        "type": "object",
+        "additionalProperties": False,
+        "minProperties": 1,
+        "maxProperties": 1,
+        "properties": settings,
+    }
     return {"anyOf": [{"enum": fitting}, one]}

@@ -41,7 +41,10 @@ class CountDrops(Task):
                 removed = left & np.asarray(reasons.is_valid())
                 for reason, rows in _groups(reasons, removed):
                     commit.count(
-                        **{f"removed/{reason}/documents": len(rows), f"removed/{reason}/bytes": int(sizes[rows].sum())}
+                        **{
+                            f"removed/{reason}/documents": len(rows),
+                            f"removed/{reason}/bytes": int(sizes[rows].sum()),
+                        }
                     )
                 left &= ~removed
             commit.count(**{"kept/documents": int(left.sum()), "kept/bytes": int(sizes[left].sum())})

@@ -14,8 +14,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import IO, Any, Protocol, cast
 
-STORED_CHUNK = 128 << 10  # bytes read from the stored file at a time
+STORED_CHUNK = 64 << 10  # bytes read from the stored file at a time
 PIECE = 4 << 20  # most bytes one read decompresses: what a zip bomb can cost
+GZIP_PIECE = 64 << 10  # the same for gzip: igzip sets so much memory aside for every call
 SALVAGE_STEP = 16  # stored bytes fed at a time when a damaged member is read as far as it goes
 
 
@@ -52,6 +53,7 @@ class Format:
     magic: bytes
     decoder: Callable[[], Decompressor]
     errors: tuple[type[Exception], ...]
+    piece: int = PIECE  # most bytes one call may give
 
     @property
     def corrupt(self) -> str:
@@ -65,7 +67,7 @@ def gzip_format() -> Format:
         return igzip_lib.IgzipDecompressor(flag=igzip_lib.DECOMP_GZIP)
 
     damaged = cast(type[Exception], igzip_lib.IsalError)  # its stub says instance
-    return Format("gzip", b"\x1f\x8b\x08", decoder, (damaged, EOFError))
+    return Format("gzip", b"\x1f\x8b\x08", decoder, (damaged, EOFError), GZIP_PIECE)
 
 
 def bzip2_format() -> Format:
@@ -100,16 +102,12 @@ def zstd_format(dictionary: bytes | None = None) -> Format:
 class _ZstdFrame:
     """A zstd frame decoded in small steps: zstandard's decoder has no bound on what a call returns."""
 
-    STEP, SMALL_STEP = (
-        1 << 10,
-        32,
-    )  # stored bytes a call; a step cannot make more than 32 MB, a small one 1 MB
+    STEP = 1 << 10  # stored bytes a call; one of them cannot make more than 32 MB
 
     def __init__(self, decoder: Any) -> None:
         self._decoder = decoder
         self._input = b""
         self._at = 0
-        self._step = self.SMALL_STEP
         self.unused_data = b""
 
     @property
@@ -125,9 +123,8 @@ class _ZstdFrame:
             self._input, self._at = self._input[self._at :] + data, 0
         parts, size = [], 0
         while self._at < len(self._input) and (max_length < 0 or size < max_length):
-            step = self._input[self._at : self._at + self._step]
+            step = self._input[self._at : self._at + self.STEP]
             part = self._decoder.decompress(step)
-            self._step = self.STEP if len(part) < 64 * self._step + 1024 else self.SMALL_STEP
             self._at += len(step)
             size += len(part)
             parts.append(part)
@@ -167,11 +164,14 @@ class Stored:
             self.buffer = self.buffer + block if self.buffer else block
         return self.buffer
 
-    def take_all(self) -> bytes:
-        """The unread bytes of the buffer, one block from the file when there are none; b"" at the end."""
+    def take(self) -> bytes:
+        """The next unread bytes, at most STORED_CHUNK; b"" at the end."""
         data = self.fill()
+        if len(data) > STORED_CHUNK:
+            data, self.buffer = data[:STORED_CHUNK], data[STORED_CHUNK:]
+        else:
+            self.buffer = b""
         self.at += len(data)
-        self.buffer = b""
         return data
 
     def skip(self, count: int) -> None:
@@ -218,7 +218,7 @@ class Member:
             return self._salvaged.pop(0) if self._salvaged else b""
         decoder, form = self._decoder, self._form
         if decoder is None or form is None:
-            data = self._stored.take_all()
+            data = self._stored.take()
             if not data:
                 self.end = self._stored.at
             self._given += len(data)
@@ -226,12 +226,12 @@ class Member:
         while True:
             fresh = b""
             if decoder.needs_input:
-                fresh = self._stored.take_all()
+                fresh = self._stored.take()
                 if not fresh:
                     self.damage = Damage("truncated", f"the file ends inside a {form.name} member")
                     return b""
             try:
-                data = decoder.decompress(fresh, PIECE)
+                data = decoder.decompress(fresh, form.piece)
             except form.errors as error:
                 return self._salvage(error)
             if decoder.eof:
@@ -252,7 +252,7 @@ class Member:
         try:
             while self._stored.at < broken_at and not decoder.eof:
                 if decoder.needs_input:
-                    block = self._stored.take_all()
+                    block = self._stored.take()
                     near = self._stored.at >= broken_at
                     steps = range(0, len(block), SALVAGE_STEP if near else len(block))
                     size = SALVAGE_STEP if near else len(block)
@@ -364,7 +364,7 @@ class Members:
             if block.count(0) != len(block):
                 self.stored.seek(start)
                 return False
-            self.stored.take_all()
+            self.stored.take()
         return True
 
     def resume(self, after: int, begins: Callable[[bytes], bool]) -> int:

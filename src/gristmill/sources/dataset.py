@@ -1,7 +1,7 @@
 """Another source of the same recipe as input: its surviving documents, cuts carried out, written anew.
 
-This folds the layers of a source into fresh documents (`compact`), so that the old ones can be deleted, or starts a second line of
-stages from a common prefix.
+This folds the layers of a source into fresh documents (`compact`), so that the old ones can be deleted, or starts a
+second line of stages from a common prefix.
 """
 
 from __future__ import annotations

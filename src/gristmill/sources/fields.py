@@ -20,13 +20,9 @@ class Fields(Settings):
     text: str = setting("text", "the document's text; a row without it is quarantined", min_length=1)
     url: str | None = setting("url", "web address", min_length=1)
     title: str | None = setting("title", "title", min_length=1)
-    date: str | None = setting(
-        "date", "date: ISO 8601, epoch seconds or milliseconds, or 14 digits", min_length=1
-    )
+    date: str | None = setting("date", "date: ISO 8601, epoch seconds or milliseconds, or 14 digits", min_length=1)
     language: str | None = setting("language", "language code as the data declares it", min_length=1)
-    id: str | None = setting(
-        None, "id that becomes the document's; null makes one from file and place", min_length=1
-    )
+    id: str | None = setting(None, "id that becomes the document's; null makes one from file and place", min_length=1)
     metadata: tuple[str, ...] | Literal["all"] = setting(
         (), "further fields to keep, or `all` that the other settings do not name"
     )

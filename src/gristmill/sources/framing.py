@@ -24,6 +24,9 @@ from gristmill.sources.window import Window
 
 MAX_HEADER = 64 << 10  # bytes; fastwarc allows 32 KiB
 
+QUICK_BYTES = 2 << 20  # decompressed bytes of a member that are gathered to see whether it is one record
+
+_FIELD = re.compile(rb"\n([^:\r\n]*[^:\s])[ \t]*:[ \t]*([^\r\n]*)")
 _WARC = re.compile(rb"WARC/\d", re.IGNORECASE)
 _ARC = re.compile(
     rb"(?:filedesc://|[a-z][a-z0-9+.-]*:)[^\r\n]{0,8000} \S+ (?:\d{8,17}|-) [^\r\n]{0,200}\d\r?\n",
@@ -57,6 +60,10 @@ def parse_fields(head: bytes) -> dict[bytes, bytes]:
     name kept.
     """
     fields: dict[bytes, bytes] = {}
+    if b"\n " not in head and b"\n\t" not in head:
+        for name, value in _FIELD.findall(head):
+            fields.setdefault(name.lower(), value.rstrip())
+        return fields
     last = b""
     for line in head.split(b"\n")[1:]:
         name, colon, value = line.partition(b":")
@@ -110,8 +117,12 @@ class _Reader:
                 continue
             if member is None:
                 return
-            met = False  # whether a record stands for the damage
             window = Window(member)
+            if (frame := self._alone(window)) is not None:
+                self.found = True
+                yield frame
+                continue
+            met = False  # whether a record stands for the damage
             for frame in self._records(window):
                 met = window.damage is not None and frame.damage is not None
                 strange = frame.damage is not None and frame.damage.reason == "not_warc"
@@ -126,6 +137,24 @@ class _Reader:
             else:
                 if window.damage is not None and not met:
                     yield self._resume(window.last_start, window.last_start + 1, window.damage)
+
+    def _alone(self, window: Window) -> Frame | None:
+        """A record that is all of its member and in order, as nearly all are: the quick way around `_records`."""
+        if not window.compressed or window.data[:7] != b"WARC/1.":
+            return None
+        window.ensure(QUICK_BYTES)
+        data = window.data
+        split = data.find(b"\r\n\r\n", 0, MAX_HEADER)
+        if window.end is None or split < 0:
+            return None
+        fields = parse_fields(data[:split])
+        stated = fields.get(b"content-length", b"")
+        if not stated.isdigit() or len(stated) > 15:
+            return None
+        begin, end = split + 4, split + 4 + int(stated)
+        if end - begin > self.max_record or len(data) != end + 4 or data[end:] != b"\r\n\r\n":
+            return None
+        return Frame(window.start, window.end - window.start, data[:split], fields, data[begin:end])
 
     def _resume(self, start: int, after: int, damage: Damage) -> Frame:
         """A damaged frame from stored byte `start` to the next member that begins a record."""
@@ -314,9 +343,7 @@ class _Reader:
         content = window.data[window.at : window.at + QUARANTINE_BYTES]
         window.search(_NEXT_ARC if self._is_arc else _NEXT_WARC)
         if damage.reason == "truncated" and window.left:
-            damage = Damage(
-                "bad_length" if head else "bad_header", f"{damage}, but another record begins before that"
-            )
+            damage = Damage("bad_length" if head else "bad_header", f"{damage}, but another record begins before that")
         length = window.position - start
         content = content[: window.position - search_from]
         if head:

@@ -25,11 +25,15 @@ class Response:
     status: int | None
     head: bytes
     body: int
+    lower: bytes = b""  # `head` in lower case
+
+    def __post_init__(self) -> None:
+        self.lower = self.head.lower()
 
     def header(self, name: bytes) -> bytes | None:
         """The first header of that lower-case name, stripped; None when absent."""
         head = self.head
-        lower = head.lower()
+        lower = self.lower
         at = lower.find(b"\n" + name + b":")
         if at < 0:
             found = re.search(rb"\n" + re.escape(name) + rb"[ \t]*:", lower)
@@ -69,7 +73,7 @@ def decoded_body(block: bytes, response: Response, limit: int) -> bytes:
     too_large above `limit` bytes, bad_encoding where a compressed body cannot be decoded at all.
     """
     body = block[response.body :] if response.body else block
-    head = response.head.lower()
+    head = response.lower
     if b"transfer-encoding" in head and b"chunked" in (response.header(b"transfer-encoding") or b"").lower():
         body = dechunked(body)
     if b"content-encoding" in head:
@@ -182,9 +186,7 @@ def _unbrotli(body: bytes, limit: int) -> bytes:
                 break  # clipped
     except brotli.error as error:
         if not parts:
-            raise Damage(
-                "bad_encoding", "Content-Encoding br, but the body cannot be decompressed"
-            ) from error
+            raise Damage("bad_encoding", "Content-Encoding br, but the body cannot be decompressed") from error
     return b"".join(parts)
 
 
@@ -204,9 +206,7 @@ def _unzstd(body: bytes, limit: int) -> bytes:
                     raise _too_large(limit)
     except zstandard.ZstdError as error:
         if not parts:
-            raise Damage(
-                "bad_encoding", "Content-Encoding zstd, but the body cannot be decompressed"
-            ) from error
+            raise Damage("bad_encoding", "Content-Encoding zstd, but the body cannot be decompressed") from error
     return b"".join(parts)
 
 

@@ -56,9 +56,7 @@ class JsonLines(Source):
         try:
             row = json.loads(data.decode("utf-8"))
             if not isinstance(row, dict):
-                record.end(
-                    Outcome.QUARANTINED, "bad_json", f"the line is a {type(row).__name__}, not an object"
-                )
+                record.end(Outcome.QUARANTINED, "bad_json", f"the line is a {type(row).__name__}, not an object")
             else:
                 self.fields.fill(record, row)
         except UnicodeDecodeError as error:

@@ -85,8 +85,10 @@ def divided(pieces: Iterable[bytes], divider: bytes, max_bytes: int) -> Iterator
             _take_back(held, len(tail))
         start = 0
         while divider and (end := piece.find(divider, start)) >= 0:
+            if size <= max_bytes:
+                held.append(piece[start:end])
             size += end - start
-            part = b"".join([*held, piece[start:end]]) if held else piece[start:end]
+            part = held[0] if len(held) == 1 else b"".join(held)
             yield _part(offset, size, part, max_bytes)
             offset += size + len(divider)
             held, size, start = [], 0, end + len(divider)

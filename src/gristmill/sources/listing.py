@@ -44,9 +44,7 @@ def _content(location: str) -> str:
             for piece in pieces(stream):
                 data += piece
                 if len(data) > MAX_BYTES:
-                    raise UserError(
-                        f"{location}: over {MAX_BYTES >> 20} MB of lines", hint="is this a list of paths?"
-                    )
+                    raise UserError(f"{location}: over {MAX_BYTES >> 20} MB of lines", hint="is this a list of paths?")
         return data.decode("utf-8")
     except Damage as damage:
         raise UserError(f"{location}: {damage}", hint="fetch the list again") from damage

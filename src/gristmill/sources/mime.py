@@ -84,8 +84,4 @@ def sniffed(body: bytes) -> str | None:
     at = start.end() if start else 0
     if not _HTML_START.match(head, at):
         return None
-    return (
-        XHTML
-        if head[:at].lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<?xml") and _XHTML.search(head, at)
-        else HTML
-    )
+    return XHTML if head[:at].lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<?xml") and _XHTML.search(head, at) else HTML

@@ -45,9 +45,7 @@ class Parquet(Source):
             except (pa.ArrowException, OSError) as error:
                 if not _is_damage(error):
                     raise
-                yield Record(file.name, 0, file.size).end(
-                    Outcome.QUARANTINED, "not_parquet", str(error)[:500]
-                )
+                yield Record(file.name, 0, file.size).end(Outcome.QUARANTINED, "not_parquet", str(error)[:500])
                 return
             for group in range(row_groups):
                 size = table.metadata.row_group(group).num_rows

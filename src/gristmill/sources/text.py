@@ -2,7 +2,7 @@
 
 sources:
   books: {kind: text, input: books/*.txt}
-  notes: {kind: text, input: notes.txt.gz, split: separator, separator: "\\n=====\\n"}
+  notes: {kind: text, input: notes.txt.gz, document: separator, separator: "\\n=====\\n"}
 """
 
 from __future__ import annotations
@@ -26,52 +26,46 @@ class PlainText(Source):
 
     kind = "text"
     suffixes: ClassVar[tuple[str, ...]] = tuple(
-        stem + packed
-        for stem in (".txt", ".text", ".md")
-        for packed in ("", ".gz", ".zst", ".xz", ".bz2", ".lz4")
+        stem + packed for stem in (".txt", ".text", ".md") for packed in ("", ".gz", ".zst", ".xz", ".bz2", ".lz4")
     )
 
-    split: Literal["file", "line", "blank_line", "separator"] = setting(
+    document: Literal["file", "line", "blank_line", "separator"] = setting(
         "file",
         "what one document is: a file, a line, a paragraph between blank lines, what `separator` divides",
     )
-    separator: str = setting("", "string between two documents when split is separator; \\n is a line end")
+    separator: str = setting("", "string between two documents when document is separator; \\n is a line end")
     encoding: str = setting(
         "utf-8",
         "encoding of the files; where the bytes do not fit it, UTF-8 and then a guess is taken",
     )
-    max_document_bytes: int = setting(
-        100_000_000, "largest document that is read", unit="bytes", source="ours", gt=0
-    )
+    max_document_bytes: int = setting(100_000_000, "largest document that is read", unit="bytes", source="ours", gt=0)
 
     @model_validator(mode="after")
     def _separator_when_split(self) -> PlainText:
-        if (self.split == "separator") != bool(self.separator):
-            raise ValueError("`separator` is needed with split: separator, and only there")
+        if (self.document == "separator") != bool(self.separator):
+            raise ValueError("`separator` is needed with document: separator, and only there")
         return self
 
     @model_validator(mode="after")
     def _encoding_fits(self) -> PlainText:
         name = known(self.encoding)
         if name is None:
-            raise ValueError(
-                f"unknown encoding {self.encoding!r}; use one Python knows, such as utf-8 or cp1252"
-            )
-        if self.split != "file" and name.startswith(("utf-16", "utf-32")):
-            raise ValueError(f"files in {name} can only be read whole; use split: file")
+            raise ValueError(f"unknown encoding {self.encoding!r}; use one Python knows, such as utf-8 or cp1252")
+        if self.document != "file" and name.startswith(("utf-16", "utf-32")):
+            raise ValueError(f"files in {name} can only be read whole; use document: file")
         return self
 
     def records(self, file: InputFile) -> Iterator[Record]:
         """One record per document that is not blank; offset and length are bytes of the decompressed file."""
         with storage.open_input(file.location) as stream:
             for part in self._parts(pieces(stream)):
-                if self.split == "file" or part.too_long or part.damage is not None or part.data.strip():
+                if self.document == "file" or part.too_long or part.damage is not None or part.data.strip():
                     yield self._record(file.name, part)
 
     def _parts(self, stream: Iterator[bytes]) -> Iterator[Line]:
-        if self.split == "line":
+        if self.document == "line":
             return lines(stream, self.max_document_bytes)
-        if self.split == "blank_line":
+        if self.document == "blank_line":
             return paragraphs(lines(stream, self.max_document_bytes), self.max_document_bytes)
         return divided(stream, self.separator.encode(self.encoding), self.max_document_bytes)
 
@@ -84,7 +78,7 @@ class PlainText(Source):
             message = f"{part.length} bytes, max_document_bytes is {self.max_document_bytes}"
             return record.end(Outcome.QUARANTINED, "too_large", message)
         text = self._decoded(part.data).replace("\r\n", "\n")
-        record.text = text if self.split == "file" else text.strip("\n")
+        record.text = text if self.document == "file" else text.strip("\n")
         if not text.strip():
             record.text = None
             record.end(Outcome.DROPPED, "empty")

@@ -14,7 +14,7 @@ import re
 from collections.abc import Iterator
 from typing import IO, ClassVar
 
-from pydantic import PrivateAttr, field_validator
+from pydantic import field_validator
 
 from gristmill import storage
 from gristmill.documents import QUARANTINE_BYTES, Outcome, Record
@@ -48,9 +48,7 @@ class Warc(Source):
         "media types that become documents; types other than HTML and XHTML are taken as plain text",
         source="datatrove's WARC reader",
     )
-    max_record_bytes: int = setting(
-        100_000_000, "largest record that is read", unit="bytes", source="ours", gt=0
-    )
+    max_record_bytes: int = setting(100_000_000, "largest record that is read", unit="bytes", source="ours", gt=0)
     max_page_bytes: int = setting(
         10_000_000,
         "largest page after its content encoding is undone",
@@ -63,11 +61,7 @@ class Warc(Source):
         "where the relative lines of a *.paths list lie when they are not beside the list",
         source="commoncrawl.org, Get Started",
     )
-    extract_settings: ExtractSettings = setting(
-        doc="how HTML becomes text", factory=ExtractSettings, alias="extract"
-    )
-
-    _wanted: frozenset[str] = PrivateAttr(frozenset())
+    extract_settings: ExtractSettings = setting(doc="how HTML becomes text", factory=ExtractSettings, alias="extract")
 
     @field_validator("mime_types")
     @classmethod
@@ -76,10 +70,6 @@ class Warc(Source):
             if media_type(name) != name:
                 raise ValueError(f"{name!r} is no media type; write it like text/html, in lower case")
         return names
-
-    def model_post_init(self, context: object) -> None:
-        super().model_post_init(context)
-        self._wanted = frozenset(self.mime_types)
 
     def expand(self, location: str) -> list[str]:
         """A *.paths list stands for its lines. Raises UserError when the list cannot be read."""
@@ -100,9 +90,7 @@ class Warc(Source):
         last = -1
         try:
             for inner, start, member in archives(stream):
-                for frame in frames(
-                    member, max_record=self.max_record_bytes, gzip_expected=inner.endswith(".gz")
-                ):
+                for frame in frames(member, max_record=self.max_record_bytes, gzip_expected=inner.endswith(".gz")):
                     frame.offset = last = max(start + frame.offset, last + 1)
                     yield self._record(name, frame)
         except Damage as damage:
@@ -169,9 +157,7 @@ class Warc(Source):
                 record.metadata["ip"] = _text(address)
             self._read_page(record, frame.block, _text(content_type), None)
 
-    def _read_page(
-        self, record: Record, block: bytes, content_type: str | None, identified: str | None
-    ) -> None:
+    def _read_page(self, record: Record, block: bytes, content_type: str | None, identified: str | None) -> None:
         """A fetched page: an HTTP response, or, for `resource` records and other protocols, the bare payload.
 
         content_type: of the block, from the record's own header.
@@ -207,7 +193,7 @@ class Warc(Source):
         if content_type:
             record.metadata["content_type"] = content_type
         found = payload_type(body, identified, content_type)
-        if found not in self._wanted:
+        if found not in self.mime_types:
             record.end(Outcome.NOT_TEXT, found)
         elif found in _EXTRACTED:
             record.payload = body

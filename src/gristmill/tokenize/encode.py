@@ -28,9 +28,6 @@ class Encode(PhasedStage):
     kind = "encode"
 
     tokenizer: Location | None = setting(None, "a tokenizer.json; null: the one trained by this recipe")
-    tokenizer_checksum: str | None = setting(
-        None, "xxh3-128 of that file, so that another file is another stage"
-    )
     bos: str | None = setting(None, "token put before every document")
     eos: str | None = setting("<|endoftext|>", "token put after every document")
     dtype: Width = setting("auto", "how ids are stored")

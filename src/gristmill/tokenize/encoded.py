@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import IO, Any
@@ -94,6 +94,14 @@ class EncodedSource:
             documents.append(receipt.counts.get("documents", 0))
             tokens += receipt.counts.get("tokens", 0)
         return cls(source, folder, shards, tuple(documents), tokens)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Without the folder, which differs from root to root."""
+        return {"shards": self.shards, "documents": self.documents, "tokens": self.tokens}
+
+    @classmethod
+    def from_dict(cls, source: str, folder: str, values: Mapping[str, Any]) -> EncodedSource:
+        return cls(source, folder, tuple(values["shards"]), tuple(values["documents"]), values["tokens"])
 
     @property
     def encoding(self) -> Encoding | None:

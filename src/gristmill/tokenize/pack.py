@@ -27,6 +27,7 @@ from gristmill.tokenize.tokenizer_file import TokenizerFile
 
 SHARD_TOKENS = 1 << 26
 ORDER = "order.arrow"
+SOURCES = "sources.json"
 INDEX = "index.json"
 SHARDS = "shards"
 
@@ -38,9 +39,6 @@ class Pack(PhasedStage):
     needs = ()
 
     tokenizer: Location | None = setting(None, "a tokenizer.json; null: the one trained by this recipe")
-    tokenizer_checksum: str | None = setting(
-        None, "xxh3-128 of that file, so that another file is another stage"
-    )
     sources: tuple[str, ...] = setting(doc="sources that take part, in the recipe's order")
     mixture: Mixture | None = setting(None, "how much of each source; null: each once")
     sequence_length: int = setting(2048, "tokens in a row", unit="tokens", ge=1)
@@ -77,14 +75,14 @@ class Pack(PhasedStage):
         shard_rows = self.shard_sequences or max(1, SHARD_TOKENS // self.sequence_length)
         starts = range(0, rows, shard_rows)
         encoding = common_encoding(sources)
-        order = storage.join(scope.folder, ORDER)
+        folders = tuple((source.source, source.folder) for source in sources)
         shards = scope.phase(
             SHARDS,
             [
                 PackShard(
                     f"tokens-{number:05d}-of-{len(starts):05d}",
-                    order,
-                    sources,
+                    scope.folder,
+                    folders,
                     encoding,
                     start,
                     min(rows, start + shard_rows),
@@ -115,7 +113,7 @@ def common_encoding(sources: tuple[EncodedSource, ...]) -> Encoding:
 
 @dataclass(frozen=True)
 class OrderDocuments(Task):
-    """Writes the plan and the order of all documents."""
+    """Writes the plan, the order of all documents, and the shards that the order counts them in."""
 
     name: str
     sources: tuple[EncodedSource, ...]
@@ -135,6 +133,8 @@ class OrderDocuments(Task):
         with open(commit.path(mixture_plan.FILE), "w", encoding="utf-8") as stream:
             json.dump(self.plan.to_dict(), stream, indent=1, sort_keys=True)
             stream.write("\n")
+        with open(commit.path(SOURCES), "w", encoding="utf-8") as stream:
+            json.dump({source.source: source.to_dict() for source in self.sources}, stream)
         commit.count(entries=entries, tokens=self.plan.tokens)
 
 
@@ -143,8 +143,10 @@ class PackShard(Task):
     """Writes rows [first_row, last_row) of the packed mixture; needs no other shard to have been written."""
 
     name: str
-    order: str
-    sources: tuple[EncodedSource, ...]
+    mixture: str  # folder of the order and of what it counts documents in
+    folders: tuple[
+        tuple[str, str], ...
+    ]  # source, folder of its encoded shards; their names would weigh megabytes
     encoding: Encoding
     first_row: int
     last_row: int
@@ -154,14 +156,16 @@ class PackShard(Task):
     def run(self, commit: Commit) -> None:
         length = self.sequence_length
         step = max(1, BATCH_TOKENS // length)
-        names = [source.source for source in self.sources]
+        shards = json.loads(storage.read_bytes(storage.join(self.mixture, SOURCES)))
+        sources = [EncodedSource.from_dict(source, folder, shards[source]) for source, folder in self.folders]
+        names = [source.source for source in sources]
         with (
-            Order.open(self.order) as order,
+            Order.open(storage.join(self.mixture, ORDER)) as order,
             SequenceWriter(commit.path(f"{self.name}.arrow"), length, self.encoding, names) as writer,
         ):
             for first in range(self.first_row, self.last_row, step):
                 start, end = first * length, min(self.last_row, first + step) * length
-                writer.write(fill(order.between(start, end), self.sources, self.encoding, start, end, length))
+                writer.write(fill(order.between(start, end), sources, self.encoding, start, end, length))
         rows = self.last_row - self.first_row
         commit.count(sequences=rows, tokens=rows * length, pieces=writer.pieces)
 

@@ -15,7 +15,7 @@ from gristmill.mixtures.solver import check_sources
 from gristmill.mixtures.spec import Mixture
 from gristmill.stage import Location, PhasedStage, Settings, setting
 from gristmill.tokenize.engines import Name
-from gristmill.tokenize.tokenizer_file import TokenizerFile, Width
+from gristmill.tokenize.tokenizer_file import Width
 
 END = "<|endoftext|>"
 
@@ -126,7 +126,7 @@ def nodes(mixture: Mixture | None, tokenize: Tokenize, sources: list[str]) -> li
     sources: all of the recipe's, in its order. A tokenizer is trained on all of them, whatever the mixture,
     so that another mixture encodes nothing again.
 
-    Raises UserError when the mixture names an unknown source, or when the tokenizer file is none.
+    Raises UserError when the mixture names an unknown source.
     """
     from gristmill.tokenize.encode import Encode
     from gristmill.tokenize.pack import Pack
@@ -137,15 +137,11 @@ def nodes(mixture: Mixture | None, tokenize: Tokenize, sources: list[str]) -> li
     taking_part = [source for source in sources if mixture is None or source in mixture.sources]
     found: list[Node] = []
     needs: tuple[str, ...] = ()
-    checksum = None
     if tokenize.train is not None:
         found.append(Node("tokenizer", TrainTokenizer(train=tokenize.train), (), tuple(sources)))
         needs = ("tokenizer",)
-    elif tokenize.tokenizer is not None:
-        checksum = TokenizerFile.read(tokenize.tokenizer).checksum
     encode = Encode(
         tokenizer=tokenize.tokenizer,
-        tokenizer_checksum=checksum,
         bos=tokenize.bos,
         eos=tokenize.eos,
         dtype=tokenize.dtype,
@@ -154,7 +150,6 @@ def nodes(mixture: Mixture | None, tokenize: Tokenize, sources: list[str]) -> li
     found += [Node(f"encode.{source}", encode.model_copy(), needs, (source,)) for source in taking_part]
     pack = Pack(
         tokenizer=tokenize.tokenizer,
-        tokenizer_checksum=checksum,
         sources=tuple(taking_part),
         mixture=mixture,
         sequence_length=tokenize.sequence_length,

@@ -1,0 +1,99 @@
+"""Gopher's rules against datatrove's filters on real English pages."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import pytest
+
+from gristmill.filters.gopher import REPEATED_SIZES, TOP_SIZES, GopherQuality, GopherRepetition
+from gristmill.kernels.text import Texts
+from gristmill.kernels.text_index import TextIndex
+from tests.filters.english_pages import page_texts
+from tests.stages import run_filter
+
+REPETITION_REASONS = {
+    "empty": "empty",
+    "dup_para_frac": "duplicate_paragraphs",
+    "dup_para_char_frac": "duplicate_paragraph_characters",
+    "dup_line_frac": "duplicate_lines",
+    "dup_line_char_frac": "duplicate_line_characters",
+    **{f"top_{n}_gram": f"top_{n}_gram" for n in TOP_SIZES},
+    **{f"duplicated_{n}_n_grams": f"duplicate_{n}_grams" for n in REPEATED_SIZES},
+}
+QUALITY_REASONS = {
+    "gopher_short_doc": "too_few_words",
+    "gopher_long_doc": "too_many_words",
+    "gopher_below_avg_threshold": "short_words",
+    "gopher_above_avg_threshold": "long_words",
+    "gopher_too_many_hashes": "many_hashes",
+    "gopher_too_many_ellipsis": "many_ellipses",
+    "gopher_too_many_bullets": "many_bullets",
+    "gopher_too_many_end_ellipsis": "ellipsis_lines",
+    "gopher_below_alpha_threshold": "few_letters",
+    "gopher_enough_stop_words": "few_stop_words",
+}
+
+
+@pytest.fixture(scope="module")
+def pages(real_data) -> list[str]:
+    found = [text for text in page_texts(real_data, ("scrapinghub-aeb",)) if len(text) < 60_000]
+    edges = ["\n", "\n\na\n\na\n", "a\r\nb\u2028c", "one two three four", "#" * 90, "\u00a0x\u00a0", "Ein Satz. " * 40]
+    return found + edges
+
+
+def reasons(filter_, texts: Iterable[str], names: dict[str, str], prefix: str) -> list[str | None]:
+    from datatrove.data import Document
+
+    found = [filter_.filter(Document(text=text, id="")) for text in texts]
+    return [None if result is True else f"{prefix}.{names[result[1]]}" for result in found]
+
+
+@pytest.mark.parametrize("reading", ["unicode", "whitespace"])
+def test_decisions_and_reasons_are_datatroves_given_the_same_words(pages, reading, monkeypatch):
+    quality = pytest.importorskip("datatrove.pipeline.filters.gopher_quality_filter")
+    repetition = pytest.importorskip("datatrove.pipeline.filters.gopher_repetition_filter")
+    words = TextIndex.build(Texts.from_strings(pages)).words(reading)
+    known = {text: words.of(row) for row, text in enumerate(pages)}
+    for module in (quality, repetition):
+        monkeypatch.setattr(module, "split_into_words", lambda text, language: known[text])
+
+    ours = run_filter(GopherRepetition(words=reading), pages).column("drop").to_pylist()
+    assert ours == reasons(
+        repetition.GopherRepetitionFilter(), pages, REPETITION_REASONS, GopherRepetition.kind
+    )
+    ours = run_filter(GopherQuality(words=reading), pages).column("drop").to_pylist()
+    assert ours == reasons(quality.GopherQualityFilter(), pages, QUALITY_REASONS, GopherQuality.kind)
+    assert len(set(ours)) > 3
+
+
+def test_signals_are_datatroves_given_the_same_words(pages):
+    module = pytest.importorskip("datatrove.pipeline.filters.gopher_repetition_filter")
+    words = TextIndex.build(Texts.from_strings(pages)).words()
+    batch = run_filter(GopherRepetition(), pages)
+    for row, text in enumerate(pages):
+        for n in TOP_SIZES:
+            grams = module.get_n_grams(words.of(row), n)
+            top = module.find_top_duplicate(grams) if grams else 0
+            found = batch.numbers(f"gopher_repetition.top_{n}_gram")[row]
+            assert found == pytest.approx(top / max(1, len(text)), rel=1e-6), (row, n)
+        for n in REPEATED_SIZES:
+            repeated = module.find_all_duplicate(words.of(row), n)
+            found = batch.numbers(f"gopher_repetition.duplicate_{n}_grams")[row]
+            assert found == pytest.approx(repeated / max(1, len(text)), rel=1e-6), (row, n)
+
+
+@pytest.mark.slow
+def test_unicode_words_decide_nearly_as_spacys_do(pages):
+    pytest.importorskip("spacy")
+    quality = pytest.importorskip("datatrove.pipeline.filters.gopher_quality_filter")
+    repetition = pytest.importorskip("datatrove.pipeline.filters.gopher_repetition_filter")
+    sample = [text for text in pages if len(text) < 20_000][:200]
+    for stage, theirs, names, least in (
+        (GopherRepetition(), repetition.GopherRepetitionFilter(), REPETITION_REASONS, 0.97),
+        (GopherQuality(), quality.GopherQualityFilter(), QUALITY_REASONS, 0.9),
+    ):
+        ours = run_filter(stage, sample).column("drop").to_pylist()
+        found = reasons(theirs, sample, names, stage.kind)
+        agreeing = sum((a is None) == (b is None) for a, b in zip(ours, found, strict=True))
+        assert agreeing >= least * len(sample)
