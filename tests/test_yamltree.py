@@ -73,7 +73,7 @@ def test_every_part_knows_its_line() -> None:
         ("just words\n", "r.yaml:1", "expected a mapping"),
         ("", "r.yaml:1", "expected a mapping"),
         ("# only a comment\n", "r.yaml:1", "expected a mapping"),
-        ("a: 1\n---\nb: 2\n", "r.yaml:", "single document"),
+        ("a: 1\n---\nb: 2\n", "r.yaml:", "another document"),
         ("b: 1\na: !!python/name:os.system\n", "r.yaml:2", "cannot read"),
         ("a: 1\n<<: 3\n", "r.yaml:2", "merg"),
         ("a: \x00\n", "r.yaml", "not valid YAML"),

@@ -72,7 +72,7 @@ class Record:
     """One input record on its way to a document.
 
     A source sets `outcome` and `reason` when it already knows that no document comes of it; else it sets `text`, or
-    `payload` and leaves the text to `Source.extract`.
+    `payload` and leaves the text to `Source.read_text`.
     """
 
     file: str  # name of the input file, as in the documents

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 
 TOP = ("input", "root", "memory", "sources", "stages", "mixture", "tokenize")
 SOURCE = ("read", "input", "group", "drop_early", "stages")
+RESERVED = ("all", "documents", "statistics", "text", "tokenizer", "tokens")
 DEFAULT_MEMORY = "1 GiB"
 _UNITS = {
     "": 1,
@@ -123,12 +124,22 @@ def build(tree: yamltree.Tree, root: str | None = None) -> Recipe:
                 where=tree.where(("stages", number)),
                 hint="move it into the `stages:` of the sources that need it",
             )
+        for source, spec in sources.items():
+            if stage.name in (own.name for own in spec.stages):
+                raise check.fail(
+                    ("stages", number),
+                    f"a second stage named {stage.name!r}, beside the one in sources.{source}",
+                    f"give one of them a name: {stage.kind}: {{name: …}}",
+                )
+    memory = check.size(("memory",), DEFAULT_MEMORY)
+    if not memory:
+        raise check.fail(("memory",), "a task needs some memory, found 0")
     mixture, tokenize = check.tokens(sources)
     return Recipe(
         name,
         tree.name,
         place,
-        check.size(("memory",), DEFAULT_MEMORY),
+        memory,
         sources,
         stages,
         mixture,
@@ -198,7 +209,7 @@ class _Checker:
         """Bytes from a number with a unit."""
         value = self.at(path)
         value = default if value is None else value
-        found = re.fullmatch(r"\s*([0-9.]+)\s*([a-z]*)\s*", str(value).lower())
+        found = re.fullmatch(r"\s*([0-9]+(?:\.[0-9]*)?(?:e\+?[0-9]+)?)\s*([a-z]*)\s*", str(value).lower())
         if not found or found[2] not in _UNITS:
             raise self.fail(path, f"expected bytes such as '512 MiB' or '4 GiB', found {value!r}")
         return int(float(found[1]) * _UNITS[found[2]])
@@ -211,6 +222,8 @@ class _Checker:
                 f"{name!r} is no name for a source",
                 "letters, digits, - and _ only: it becomes a folder",
             )
+        if name in RESERVED:
+            raise self.fail(path, f"{name!r} is a name the pipeline itself uses")
         fields = self.mapping(path, SOURCE)
         if fields.get("read") is None:
             sources = ", ".join(_kinds(Source))
@@ -281,6 +294,8 @@ class _Checker:
         name = settings.get("name")
         if name is not None and not re.fullmatch(r"[a-z][a-z0-9_]*", str(name)):
             raise self.fail((*inner, "name"), f"{name!r} is no name for a stage", "small letters, digits and _ only")
+        if name in RESERVED:
+            raise self.fail((*inner, "name"), f"{name!r} is a name the pipeline itself uses")
         stage = self.model(cls, {key: value for key, value in settings.items() if key != "name"}, inner)
         return stage.named(str(name)) if name else stage
 

@@ -170,7 +170,7 @@ class Source(Stage):
         """
         raise NotImplementedError
 
-    def extract(self, record: Record) -> None:
+    def read_text(self, record: Record) -> None:
         """Set `record.text` (and title …) from `record.payload`, or end the record. Formats that carry text need not."""
 
 

@@ -26,22 +26,26 @@ class _Loader(yaml.SafeLoader):
     pass
 
 
+_YAML_1_2 = {  # bool, int and float as its core schema has them, with 1_000 for people
+    "bool": (re.compile(r"^(?:true|True|TRUE|false|False|FALSE)$"), "tTfF"),
+    "int": (re.compile(r"^[-+]?(?:0|[1-9][0-9_]*|0x[0-9a-fA-F_]+)$"), "-+0123456789"),
+    "float": (
+        re.compile(
+            r"^(?:[-+]?(?:[0-9][0-9_]*\.[0-9_]*|\.[0-9][0-9_]*)(?:[eE][-+]?[0-9]+)?|[-+]?[0-9][0-9_]*[eE][-+]?[0-9]+"
+            r"|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN))$"
+        ),
+        "-+.0123456789",
+    ),
+}
 _Loader.yaml_implicit_resolvers = {
-    first: [
-        (tag, pattern)
-        for tag, pattern in resolvers
-        if tag not in ("tag:yaml.org,2002:bool", "tag:yaml.org,2002:timestamp")
-    ]
+    first: [(tag, pattern) for tag, pattern in resolvers if tag.rpartition(":")[2] not in (*_YAML_1_2, "timestamp")]
     for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
 }
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:bool", re.compile(r"^(?:true|True|TRUE|false|False|FALSE)$"), list("tTfF")
-)
-_Loader.add_implicit_resolver(  # 1e6 and 1_000 are numbers too
-    "tag:yaml.org,2002:float",
-    re.compile(r"^[-+]?[0-9][0-9_]*(?:\.[0-9_]*)?[eE][-+]?[0-9]+$"),
-    list("-+0123456789"),
-)
+for _tag, (_pattern, _first) in _YAML_1_2.items():
+    _Loader.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", _pattern, list(_first))
+
+_MERGE = "tag:yaml.org,2002:merge"
+_MOST_PARTS = 100_000
 
 
 @dataclass
@@ -168,16 +172,24 @@ def _build(loader: _Loader, node: yaml.Node, path: Path, tree: Tree, inside: set
     tree.lines.setdefault(path, line)
     if id(node) in inside:
         raise UserError("this alias contains itself: a cycle", where=line, hint="break the loop of & and *")
+    if len(tree.lines) > _MOST_PARTS:
+        raise UserError(f"aliases multiply to over {_MOST_PARTS:,} parts", where=line)
     if isinstance(node, yaml.MappingNode):
-        loader.flatten_mapping(node)
         result: dict[str, Any] = {}
         for key_node, value_node in node.value:
+            if key_node.tag == _MERGE:
+                result |= _merged(loader, value_node, path, tree, inside | {id(node)})
+        own: set[str] = set()
+        for key_node, value_node in node.value:
+            if key_node.tag == _MERGE:
+                continue
             key = key_node.value if isinstance(key_node, yaml.ScalarNode) else None
             here = f"{tree.name}:{key_node.start_mark.line + 1}"
             if key is None:
                 raise UserError("expected a plain name before the colon", where=here)
-            if key in result and not _merged(node, key_node):
+            if key in own:
                 raise UserError(f"{key!r} stands here twice", where=here, hint="keep one of them")
+            own.add(key)
             tree.lines[(*path, key)] = here
             result[key] = _build(loader, value_node, (*path, key), tree, inside | {id(node)})
         return result
@@ -189,6 +201,13 @@ def _build(loader: _Loader, node: yaml.Node, path: Path, tree: Tree, inside: set
         raise UserError(f"cannot read this value: {error}", where=line) from error
 
 
-def _merged(node: yaml.MappingNode, key_node: yaml.Node) -> bool:
-    """True when the key came in by `<<` (its text lies outside the mapping)."""
-    return not node.start_mark.index <= key_node.start_mark.index < node.end_mark.index
+def _merged(loader: _Loader, node: yaml.Node, path: Path, tree: Tree, inside: set[int]) -> dict[str, Any]:
+    """What `<<: *base` or `<<: [*first, *second]` brings in; the first that names a key wins."""
+    bases = node.value if isinstance(node, yaml.SequenceNode) else [node]
+    result: dict[str, Any] = {}
+    for base in reversed(bases):
+        if not isinstance(base, yaml.MappingNode):
+            where = f"{tree.name}:{base.start_mark.line + 1}"
+            raise UserError("cannot merge here: `<<` takes a mapping or a list of mappings", where=where)
+        result |= _build(loader, base, path, tree, inside)
+    return result

@@ -24,7 +24,7 @@ def test_newlines_in_a_row_are_limited(most, expected):
 
 
 def test_controls_go_and_tabs_stay():
-    assert tidy("a\x00b\x07\tc\x7f d\x1f \x08\ne", 2) == "ab\tc d\ne"
+    assert tidy("\ufeffa\x00b\x07\tc\x7f d\x1f \x08\ne", 2) == "ab\tc d\ne"
 
 
 def test_lone_surrogates_become_replacement_characters():

@@ -59,9 +59,7 @@ def test_decisions_and_reasons_are_datatroves_given_the_same_words(pages, readin
         monkeypatch.setattr(module, "split_into_words", lambda text, language: known[text])
 
     ours = run_filter(GopherRepetition(words=reading), pages).column("drop").to_pylist()
-    assert ours == reasons(
-        repetition.GopherRepetitionFilter(), pages, REPETITION_REASONS, GopherRepetition.kind
-    )
+    assert ours == reasons(repetition.GopherRepetitionFilter(), pages, REPETITION_REASONS, GopherRepetition.kind)
     ours = run_filter(GopherQuality(words=reading), pages).column("drop").to_pylist()
     assert ours == reasons(quality.GopherQualityFilter(), pages, QUALITY_REASONS, GopherQuality.kind)
     assert len(set(ours)) > 3

@@ -13,10 +13,12 @@ from gristmill.kernels.text_index import TextIndex
 from gristmill.kernels.words import NOT_SIGNS
 
 # Letters of many scripts, marks, joiners, digits, everything that may stand inside a word, line breaks and spaces.
-TRICKY = "abZ09_ .,;:'’\"·-#\n\r\t\u00a0\u2028é\u0301ßאב״م٣कि\u094dไท\u0e31漢ひカー한😀\u200d👧🏽🇩🇪\u200b\u00ad\ufeff\x00"
+TRICKY = (
+    "abZ09_ .,;:'’\"·-#\n\r\t\u00a0\u2028é\u0301ßאב״م٣कि\u094dไท\u0e31漢ひカー한😀\u200d👧🏽🇩🇪\u200b\u00ad\ufeff\x00"
+)
 
 # What the other implementation reads by the standard: it deviates at apostrophes and at marks before punctuation.
-UNITS = "abZ09_ .,;\"·-#\néкאבم٣क漢ひカー한😀"
+UNITS = 'abZ09_ .,;"·-#\néкאבم٣क漢ひカー한😀'
 
 
 def index_of(*rows: str) -> TextIndex:
@@ -108,7 +110,11 @@ def test_hashes_are_equal_exactly_where_words_are():
 
 
 def test_hashes_never_change_between_runs():
-    assert [hex(h) for h in index_of("the été 漢").words().hashes.tolist()] == ["0xa009015dba0e2c86", "0xd79dfde44fd571a", "0x3185e46a65b9eb77"]
+    assert [hex(h) for h in index_of("the été 漢").words().hashes.tolist()] == [
+        "0xa009015dba0e2c86",
+        "0xd79dfde44fd571a",
+        "0x3185e46a65b9eb77",
+    ]
 
 
 def test_flags_tell_punctuation_from_words():

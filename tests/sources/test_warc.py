@@ -180,13 +180,13 @@ def test_extraction_sets_text_and_title(tmp_path):
     body = b"<html><head><title>The title</title></head><body><article><p>" + b"A sentence of words. " * 30
     source = Warc.model_validate({"extract": {"engine": "resiliparse"}})
     full, empty, nul = read(tmp_path, members([record(http(body)), record(http(b"<html></html>")), record(http())]))
-    source.extract(full)
+    source.read_text(full)
     assert (full.open, full.title) == (True, "The title")
     assert (full.text or "").startswith("A sentence of words.")
-    source.extract(empty)
+    source.read_text(empty)
     assert (empty.outcome, empty.reason) == (Outcome.DROPPED, "extract.empty")
     tight = Warc.model_validate({"extract": {"engine": "resiliparse", "max_bytes": 10}})
-    tight.extract(nul)
+    tight.read_text(nul)
     assert (nul.outcome, nul.reason) == (Outcome.QUARANTINED, "too_large")
 
 

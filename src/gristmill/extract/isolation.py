@@ -24,7 +24,7 @@ from typing import IO, TYPE_CHECKING, Any
 from gristmill.extract.limits import wall_limit
 
 if TYPE_CHECKING:
-    from gristmill.extract.page import Extraction
+    from gristmill.extract.page import Extraction, ExtractionError
     from gristmill.extract.settings import ExtractSettings
 
 FRAME = struct.Struct("<II")
@@ -142,29 +142,51 @@ def extract_in_child(
 
     request = {"settings": settings.model_dump(mode="json"), "content_type": content_type, "url": url}
     with _lock:
-        _send(request, payload)
-        child: _Child = _state["child"]
-        # the child's own SIGALRM comes first; this deadline is for a child that cannot even be alarmed
-        patience = wall_limit(settings.time_limit) + (5 if child.used else START_SECONDS)
         try:
-            header, body = child.receive(patience)
-        except TimeoutError:
-            _stop_child()
-            raise ExtractionError("time_limit", f"no answer after {patience:g} s of wall time") from None
-        except EOFError:
-            status = child.process.wait()
-            _stop_child()
-            if status == -signal.SIGALRM:
-                message = f"native code ran over {wall_limit(settings.time_limit):g} s of wall time"
-                raise ExtractionError("time_limit", message) from None
-            raise ExtractionError("crashed", f"{settings.engine}: {_death(status)}") from None
-        except BaseException:
-            _stop_child()  # interrupted between frames: the pipes are out of step
-            raise
-        child.used = True
+            header, body = _ask(request, payload, settings.time_limit)
+        except _Died as death:
+            if death.status != -signal.SIGKILL:
+                raise _lost_to(death.status, settings) from None
+            # killed from outside, by a person or for want of memory: not the page's fault before it happens twice
+            try:
+                header, body = _ask(request, payload, settings.time_limit)
+            except _Died as again:
+                raise _lost_to(again.status, settings) from None
+        except TimeoutError as error:
+            raise ExtractionError("time_limit", str(error)) from None
     if "reason" in header:
         raise ExtractionError(header["reason"], header["message"])
     return Extraction(body.decode("utf-8"), header["title"])
+
+
+class _Died(Exception):
+    """The child ended while it had a page; `status` as subprocess has it."""
+
+    def __init__(self, status: int) -> None:
+        super().__init__(status)
+        self.status = status
+
+
+def _ask(request: dict[str, Any], payload: bytes, time_limit: float) -> tuple[dict[str, Any], bytes]:
+    """One page to the child and back. Raises _Died, or TimeoutError when the child does not even heed its alarm."""
+    _send(request, payload)
+    child: _Child = _state["child"]
+    # the child's own SIGALRM comes well before this
+    patience = wall_limit(time_limit) + (5 if child.used else START_SECONDS)
+    try:
+        reply = child.receive(patience)
+    except TimeoutError:
+        _stop_child()
+        raise TimeoutError(f"no answer after {patience:g} s of wall time") from None
+    except EOFError:
+        status = child.process.wait()
+        _stop_child()
+        raise _Died(status) from None
+    except BaseException:
+        _stop_child()  # interrupted between frames: the pipes are out of step
+        raise
+    child.used = True
+    return reply
 
 
 def _send(request: dict[str, Any], payload: bytes) -> None:
@@ -182,10 +204,15 @@ def _send(request: dict[str, Any], payload: bytes) -> None:
                 raise
 
 
-def _death(status: int) -> str:
-    if status >= 0:
-        return f"the process ended with status {status}"
+def _lost_to(status: int, settings: ExtractSettings) -> ExtractionError:
+    """What the page of a child that ended with `status` gets."""
+    from gristmill.extract.page import ExtractionError
+
+    if status == -signal.SIGALRM:
+        limit = wall_limit(settings.time_limit)
+        return ExtractionError("time_limit", f"native code ran over {limit:g} s of wall time")
     try:
-        return f"the process was ended by {signal.Signals(-status).name}"
+        how = f"was ended by {signal.Signals(-status).name}" if status < 0 else f"ended with status {status}"
     except ValueError:
-        return f"the process was ended by signal {-status}"
+        how = f"was ended by signal {-status}"
+    return ExtractionError("crashed", f"{settings.engine}: the process {how}")

@@ -23,7 +23,8 @@ def tidy(text: str, max_newlines: int, urls: str = "none") -> str:
 
 
 def clean_characters(text: str) -> str:
-    """`text` without C0 controls other than tabs and line ends, lone surrogates replaced."""
+    """`text` without C0 controls other than tabs and line ends, marks of byte order and lone surrogates."""
+    text = text.replace("\ufeff", "")
     try:
         data = text.encode("utf-8")
     except UnicodeEncodeError:

@@ -29,9 +29,7 @@ STOP_WORDS = ["the", "be", "to", "of", "and", "that", "have", "with"]
 
 _TABLE_A1 = "Gopher, table A1"
 _APPENDIX = "Gopher, appendix A.1.1"
-_WARM_TEXT = (
-    "A line with the words.\n\n- A line with the words. - A line with the words. And so it is…\n\nA line."
-)
+_WARM_TEXT = "A line with the words.\n\n- A line with the words. - A line with the words. And so it is…\n\nA line."
 
 Words_ = Literal["unicode", "whitespace"]
 
@@ -74,9 +72,7 @@ class GopherRepetition(Filter):
     rules = ("empty", *values.names[1:])
     signal_settings = ("dialect", "words")
 
-    dialect: Literal["datatrove"] = setting(
-        "datatrove", "whose reading of the rules", source="datatrove 0.10"
-    )
+    dialect: Literal["datatrove"] = setting("datatrove", "whose reading of the rules", source="datatrove 0.10")
     words: Words_ = setting(
         "unicode",
         "what a word is: Unicode's word boundaries, or white space",
@@ -154,9 +150,7 @@ class GopherRepetition(Filter):
         top = top_ngrams(words.first, words.hashes, words.characters, np.array(TOP_SIZES))
         for column, n in enumerate(TOP_SIZES):
             times, length = top[:, column, 0], top[:, column, 1]
-            found[f"top_{n}_gram"] = _share(
-                times * (length + n - 1), characters
-            )  # with the spaces between words
+            found[f"top_{n}_gram"] = _share(times * (length + n - 1), characters)  # with the spaces between words
         sizes = np.array(REPEATED_SIZES)
         repeated = repeated_ngrams(
             index.texts.data, words.first, words.start, words.end, words.hashes, words.characters, sizes
@@ -208,9 +202,7 @@ class GopherQuality(Filter):
     )
     signal_settings = ("dialect", "words", "stop_words")
 
-    dialect: Literal["datatrove"] = setting(
-        "datatrove", "whose reading of the rules", source="datatrove 0.10"
-    )
+    dialect: Literal["datatrove"] = setting("datatrove", "whose reading of the rules", source="datatrove 0.10")
     words: Words_ = setting(
         "unicode",
         "what a word is: Unicode's word boundaries, or white space",

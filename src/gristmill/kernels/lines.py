@@ -46,12 +46,7 @@ def _line_break(data, at, end):
     if byte > 0x1E:
         if byte == 0xC2 and at + 1 < end and data[at + 1] == 0x85:
             return 2
-        if (
-            byte == 0xE2
-            and at + 2 < end
-            and data[at + 1] == 0x80
-            and (data[at + 2] == 0xA8 or data[at + 2] == 0xA9)
-        ):
+        if byte == 0xE2 and at + 2 < end and data[at + 1] == 0x80 and (data[at + 2] == 0xA8 or data[at + 2] == 0xA9):
             return 3
         return 0
     if byte == 0x0D:
@@ -145,9 +140,7 @@ def split_at_blank_lines(data, offsets, blocks, traits):
             at, end = stripped[row, 0], stripped[row, 1]
             start = at
             while at < end:
-                if (
-                    data[at] != NEWLINE or data[at + 1] != NEWLINE
-                ):  # the last byte of a stripped row is no newline
+                if data[at] != NEWLINE or data[at + 1] != NEWLINE:  # the last byte of a stripped row is no newline
                     at += 1
                     continue
                 if filling:

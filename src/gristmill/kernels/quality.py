@@ -103,16 +103,11 @@ def line_counts(data, first, starts, ends):
             if start == end:
                 continue
             if data[start] == HYPHEN or (
-                end - start >= 3
-                and data[start] == 0xE2
-                and data[start + 1] == 0x80
-                and data[start + 2] == 0xA2
+                end - start >= 3 and data[start] == 0xE2 and data[start + 1] == 0x80 and data[start + 2] == 0xA2
             ):
                 found[row, 0] += 1
             if end - start >= 3:
-                dots = (
-                    data[end - 1] == FULL_STOP and data[end - 2] == FULL_STOP and data[end - 3] == FULL_STOP
-                )
+                dots = data[end - 1] == FULL_STOP and data[end - 2] == FULL_STOP and data[end - 3] == FULL_STOP
                 sign = data[end - 1] == 0xA6 and data[end - 2] == 0x80 and data[end - 3] == 0xE2
                 found[row, 1] += dots or sign
     return found

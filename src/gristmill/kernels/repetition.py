@@ -113,9 +113,7 @@ def top_ngrams(first, hashes, characters, orders):
                     earliest[slot] = place
                 else:
                     occurrences[slot] += 1
-                    if occurrences[slot] > best or (
-                        occurrences[slot] == best and earliest[slot] < best_place
-                    ):
+                    if occurrences[slot] > best or (occurrences[slot] == best and earliest[slot] < best_place):
                         best, best_place = occurrences[slot], earliest[slot]
                 places[kept] = place
                 slots[kept] = slot

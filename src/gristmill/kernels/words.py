@@ -78,7 +78,7 @@ def _word_end(data, at, end, kind, blocks, traits):
                 next_kind = trait(blocks, traits, code) & CLASS_MASK
             if LETTER_CLASS <= next_kind <= CONNECTOR:
                 both_alphanumeric = kind <= NUMERIC and next_kind <= NUMERIC
-                if both_alphanumeric or kind == next_kind or kind == CONNECTOR or next_kind == CONNECTOR:
+                if both_alphanumeric or kind == next_kind or CONNECTOR in (kind, next_kind):
                     kind = next_kind
                     at = after
                     continue

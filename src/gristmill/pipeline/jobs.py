@@ -56,16 +56,18 @@ class TaskJob:
 
 @dataclass(frozen=True)
 class WarmJob:
-    """Compiles the kernels of the stages about to run, once, so that every worker finds them on disk."""
+    """Compiles the kernels of a stage about to run, once, so that every worker finds them on disk."""
 
-    stages: tuple[Stage, ...]
-    name: str = "compile kernels"
+    stage: Stage
     group: str = "compile kernels"
     weight: float = 1.0
 
+    @property
+    def name(self) -> str:
+        return f"compile kernels of {self.stage.name}"
+
     def execute(self, report: Report) -> list[Receipt]:
-        for stage in self.stages:
-            stage.warm()
+        self.stage.warm()
         return []
 
 

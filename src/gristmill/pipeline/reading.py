@@ -55,7 +55,7 @@ def read_documents(
         for record in chunk:
             if record.open:
                 if record.text is None:
-                    reader.extract(record)
+                    reader.read_text(record)
                     if record.open:
                         record.payload = None
                 if record.open and not record.text:

@@ -86,7 +86,7 @@ class _Run:
             write_description(node)
         warm = [stage for stage in stages.values() if type(stage).warm is not Stage.warm]
         if warm:
-            self._execute([WarmJob(tuple(warm))])
+            self._execute([WarmJob(stage) for stage in warm])
 
     def _execute(self, jobs: Sequence[Job]) -> set[str]:
         """Run the jobs; returns the names of those that failed."""

@@ -159,7 +159,11 @@ def _model_schema(cls: type[BaseModel], definitions: dict[str, Any], *, name_all
 
 def _one_of(kinds: dict[str, type[Stage]], base: type[Stage]) -> dict[str, Any]:
     fitting = [kind for kind, cls in kinds.items() if issubclass(cls, base)]
-    settings = {kind: {"anyOf": [{"$ref": f"#/$defs/stage.{kind}"}, {"type": "null"}]} for kind in fitting}
+    bare = [kind for kind in fitting if not any(field.is_required() for field in kinds[kind].model_fields.values())]
+    settings = {
+        kind: {"anyOf": [{"$ref": f"#/$defs/stage.{kind}"}, *([{"type": "null"}] if kind in bare else [])]}
+        for kind in fitting
+    }
     one = {
         "type": "object",
         "additionalProperties": False,
@@ -167,4 +171,4 @@ def _one_of(kinds: dict[str, type[Stage]], base: type[Stage]) -> dict[str, Any]:
         "maxProperties": 1,
         "properties": settings,
     }
-    return {"anyOf": [{"enum": fitting}, one]}
+    return {"anyOf": [{"enum": bare}, one]}

@@ -61,7 +61,7 @@ class Warc(Source):
         "where the relative lines of a *.paths list lie when they are not beside the list",
         source="commoncrawl.org, Get Started",
     )
-    extract_settings: ExtractSettings = setting(doc="how HTML becomes text", factory=ExtractSettings, alias="extract")
+    extract: ExtractSettings = setting(doc="how HTML becomes text", factory=ExtractSettings)
 
     @field_validator("mime_types")
     @classmethod
@@ -222,14 +222,14 @@ class Warc(Source):
             record.text = None
             record.end(Outcome.DROPPED, "extract.empty")
 
-    def extract(self, record: Record) -> None:
+    def read_text(self, record: Record) -> None:
         """Main text and title of an HTML page."""
         if record.payload is None:
             return
         try:
             found = extract(
                 record.payload,
-                self.extract_settings,
+                self.extract,
                 content_type=record.hints.get("content_type"),
                 url=record.url,
             )
