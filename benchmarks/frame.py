@@ -153,7 +153,7 @@ def bare_loop(paths: Sequence[str], decode: str) -> tuple[int, int, float]:
         undo = "none" if path.endswith(MARK) else "all"
         with open(path, "rb") as stream:
             for record in ArchiveIterator(stream, record_types=WarcRecordType.response, auto_decode=undo):
-                if record.http_headers is None or record.http_headers.status_code != 200:
+                if record.http_headers is None or record.http_headers.status_code not in (200, None):
                     continue
                 if record.http_content_type not in ("text/html", "application/xhtml+xml"):
                     continue

@@ -6,17 +6,33 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from gristmill import storage
-from gristmill.commit import Commit, read_receipt
+from gristmill.commit import RECEIPT, Commit, read_receipt
 from gristmill.dataset import Dataset
 from gristmill.documents import DOCUMENT_SCHEMA
+from gristmill.errors import UserError
 
 
 def compact(dataset: Dataset, folder: str) -> tuple[int, int]:
-    """Write `folder`/<shard>.parquet for every shard; returns files and documents. Shards already there are left alone."""
+    """Write `folder`/<shard>.parquet for every shard; returns files and documents.
+
+    Shards that are there and up to date are left alone. Raises UserError when the folder holds another dataset's shards.
+    """
     rows = 0
     storage.make_dir(folder)
+    known = {shard.name for shard in dataset.shards}
+    for name in storage.list_names(folder):
+        if name.endswith(RECEIPT) and name.removesuffix(RECEIPT) not in known:
+            raise UserError(
+                f"{folder}: {name.removesuffix(RECEIPT)} is no shard of {dataset.source}", hint="use a new folder"
+            )
     for shard in dataset.shards:
-        identity = "+".join(layer.folder for layer in shard.layers)
+        documents = read_receipt(shard.documents, shard.name)
+        made_from = [
+            shard.documents,
+            documents.identity if documents else "",
+            *(layer.folder for layer in shard.layers),
+        ]
+        identity = "+".join(made_from)
         receipt = read_receipt(folder, shard.name)
         if receipt is None or receipt.identity != identity:
             with Commit(folder, shard.name, identity) as commit:

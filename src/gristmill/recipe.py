@@ -31,7 +31,7 @@ from pydantic import BaseModel, ValidationError
 from gristmill import storage, yamltree
 from gristmill.errors import UserError, nearest
 from gristmill.registry import locations, stage_class
-from gristmill.stage import CommandLineText, Filter, PhasedStage, Settings, Source, Stage
+from gristmill.stage import CommandLineText, Filter, PhasedStage, Settings, Source, Stage, nested_settings
 
 if TYPE_CHECKING:
     from gristmill.mixtures.spec import Mixture
@@ -346,17 +346,8 @@ def _fields_at(cls: type[BaseModel], loc: tuple[Any, ...]) -> list[str]:
         fields = getattr(here, "model_fields", {})
         if step not in fields:
             continue  # a list index or the tag of a union
-        here = _model_in(fields[step].annotation)
+        here = nested_settings(fields[step].annotation)
     return list(getattr(here, "model_fields", {}))
-
-
-def _model_in(annotation: Any) -> Any:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return annotation
-    for part in getattr(annotation, "__args__", ()):
-        if (found := _model_in(part)) is not None:
-            return found
-    return None
 
 
 def _more(error: ValidationError) -> str | None:

@@ -96,6 +96,16 @@ class Settings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
 
 
+def nested_settings(annotation: Any) -> type[BaseModel] | None:
+    """The model inside a setting's type, as in `TrainSettings | None`, or None."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    for part in getattr(annotation, "__args__", ()):
+        if (found := nested_settings(part)) is not None:
+            return found
+    return None
+
+
 class Stage(Settings):
     """Base of everything that can stand in a recipe."""
 
@@ -203,6 +213,11 @@ class Filter(ShardStage):
     rules: ClassVar[tuple[str, ...]] = ()  # reasons are stage.rule, tested in this order
     decides_on: ClassVar[tuple[str, ...]] = ()  # columns `decide` reads beside this stage's own values; 'text' for cuts
     makes_cuts: ClassVar[bool] = False
+
+    @property
+    def reads(self) -> frozenset[str]:
+        """Every column it reads, its own values aside."""
+        return frozenset((*(self.needs if len(self.value_schema()) else ()), *self.decides_on))
 
     def rule_names(self) -> tuple[str, ...]:
         """`rules` for these settings; override where a setting changes them."""
@@ -314,5 +329,6 @@ __all__ = [
     "Stage",
     "Task",
     "UserError",
+    "nested_settings",
     "setting",
 ]

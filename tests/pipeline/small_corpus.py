@@ -46,8 +46,12 @@ def write_recipe(path: Path, sources: Mapping[str, Any], **top: Any) -> Path:
     return path
 
 
-def usual_recipe(folder: Path, stages: Sequence[Any] = ({"planted_length": {"minimum": 150}},), **top: Any) -> Path:
-    """A source `web` over in/*.jsonl, with the planted filter and the planted dedup."""
-    top = {"stages": ["planted_twins"], **top}
-    source = {"read": "jsonl", "input": "in/*.jsonl", "stages": list(stages)}
-    return write_recipe(folder / "recipe.yaml", {"web": source}, **top)
+def usual_recipe(
+    folder: Path,
+    filters: Sequence[Any] = ({"planted_length": {"minimum": 150}},),
+    across: Sequence[Any] = ("planted_twins",),
+    **source: Any,
+) -> Path:
+    """A source `web` over in/*.jsonl with filters, and stages across its shards."""
+    web = {"read": "jsonl", "input": "in/*.jsonl", **source, "stages": list(filters)}
+    return write_recipe(folder / "recipe.yaml", {"web": web}, stages=list(across))

@@ -122,7 +122,7 @@ def test_compiling_kernels_is_no_task_with_a_time_limit(planted: dict[str, str],
 
 def test_failure_in_a_phase_of_a_global_stage_blocks_what_needs_it(planted: dict[str, str], tmp_path: Path) -> None:
     write_corpus(tmp_path / "in")
-    recipe = usual_recipe(tmp_path, stages=[{"planted_twins": {"fail": "web"}}])
+    recipe = usual_recipe(tmp_path, across=[{"planted_twins": {"fail": "web"}}])
     result = run_here(recipe, tmp_path / "root")
     assert len(result.failures) == 3
     assert {failure.reason for failure in result.failures} == {"ArithmeticError: planted"}

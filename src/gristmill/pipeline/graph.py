@@ -20,6 +20,7 @@ from gristmill.documents import DOCUMENT_SCHEMA
 from gristmill.errors import UserError, nearest
 from gristmill.pipeline.fingerprint import describe, fingerprint
 from gristmill.pipeline.inputs import Shard, find_files, make_shards
+from gristmill.pipeline.reading import EARLY_COLUMNS
 from gristmill.recipe import Recipe, SourceSpec
 from gristmill.report.statistics import Statistics
 from gristmill.stage import Filter, GlobalStage, PhasedStage, ShardStage, Stage
@@ -155,6 +156,7 @@ class _Builder:
             files = find_files(spec.read, spec.input, where)
             self.shards[spec.name] = tuple(make_shards(files, spec.group))
             needs = []
+        self.check_early(spec)
         extra = {
             "source": spec.name,
             "drop_early": [describe(stage) | {"name": stage.name} for stage in spec.early],
@@ -169,6 +171,31 @@ class _Builder:
                 self.filter(spec.name, stage, where)
             else:
                 raise UserError(f"{stage.kind!r} cannot stand here", where=where)
+
+    def check_early(self, spec: SourceSpec) -> None:
+        """Refuse what cannot be decided before documents are written. Raises UserError at the line of `drop_early`."""
+        columns = {"text", *EARLY_COLUMNS}
+        where = self.recipe.where("sources", spec.name, "drop_early")
+        cut = None
+        for stage in spec.stages:
+            if isinstance(stage, Filter) and stage.name in spec.drop_early:
+                if (of := spec.read.reads_source) is not None:
+                    raise UserError(
+                        f"{spec.name} reads the dataset of {of} and cannot drop early",
+                        where=where,
+                        hint=f"let {of} drop it",
+                    )
+                if cut and "text" in stage.reads:
+                    raise UserError(f"{stage.name} reads text that {cut} cuts first and cannot drop early", where=where)
+                if missing := sorted(stage.reads - columns):
+                    raise UserError(
+                        f"{stage.name} reads {missing[0]}, which is not there before documents are written",
+                        where=where,
+                        hint="let it drop later, or the stage that writes the column drop early too",
+                    )
+                columns |= {f"{stage.name}.{name}" for name in stage.value_schema().names}
+            if getattr(stage, "makes_cuts", False):
+                cut = stage.name
 
     def filter(self, source: str, stage: Filter, where: str) -> None:
         signals = self.signals(source, stage, where)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 from gristmill.commit import Commit, Receipt
 from gristmill.stage import Stage, Task
@@ -14,7 +14,9 @@ Report = Callable[[int, int], None]
 
 
 class Job(Protocol):
-    """Picklable. `group` names the progress bar it counts for, `weight` its share of it."""
+    """Picklable. `group` names the progress bar it counts for, `weight` its share of it; `limited`: the time limit holds."""
+
+    limited: ClassVar[bool]
 
     @property
     def name(self) -> str: ...
@@ -29,6 +31,7 @@ class Job(Protocol):
 class TaskJob:
     """One task of a phased stage."""
 
+    limited: ClassVar[bool] = True
     node: str
     phase: str
     folder: str
@@ -58,6 +61,7 @@ class TaskJob:
 class WarmJob:
     """Compiles the kernels of a stage about to run, once, so that every worker finds them on disk."""
 
+    limited: ClassVar[bool] = False
     stage: Stage
     group: str = "compile kernels"
     weight: float = 1.0

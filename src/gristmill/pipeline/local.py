@@ -70,9 +70,11 @@ class _Worker:
         self.number: int | None = None
         self.started = 0.0
         self.overdue = False
+        self.limited = True
 
     def give(self, number: int, job: Job, isolate: bool) -> None:
         self.number, self.started, self.overdue = number, time.monotonic(), False
+        self.limited = job.limited
         self.connection.send((number, job, isolate))
 
     def kill(self) -> None:
@@ -127,15 +129,12 @@ class LocalExecutor:
     def _next_messages(self) -> list[_Worker]:
         timeout = 1.0 if self.time_limit else None
         ready = wait([worker.connection for worker in self._pool], timeout)
-        if self.time_limit:
-            for worker in self._pool:
-                if (
-                    worker.number is not None
-                    and time.monotonic() - worker.started > self.time_limit
-                    and not worker.overdue
-                ):
-                    worker.overdue = True
-                    worker.kill()
+        for worker in self._pool if self.time_limit else ():
+            if worker.number is None or not worker.limited or worker.overdue:
+                continue
+            if time.monotonic() - worker.started > self.time_limit:  # type: ignore[operator]
+                worker.overdue = True
+                worker.kill()
         return [worker for worker in self._pool if worker.connection in ready]
 
     def _receive(

@@ -27,6 +27,8 @@ from gristmill.documents import (
 from gristmill.kernels.text import Texts
 from gristmill.stage import Filter, InputFile, ShardStage, Source
 
+EARLY_COLUMNS = ("url", "title", "language")  # what stages that drop early may read beside text and one another
+_BEFORE_TEXT = {"url", "language"}  # of them, what is known before a page is parsed
 CHUNK_RECORDS = 256
 CHUNK_BYTES = 16 << 20  # of raw payload waiting to be parsed
 
@@ -46,7 +48,7 @@ def read_documents(
     source_name: str, reader: Source, files: Sequence[InputFile], early: Sequence[Filter]
 ) -> Iterator[Reading]:
     """Everything the files hold, in order, a few MB of text at a time."""
-    before_text = [stage for stage in early if "text" not in (*stage.needs, *stage.decides_on)]
+    before_text = [stage for stage in early if stage.reads <= _BEFORE_TEXT]
     with_text = [stage for stage in early if stage not in before_text]
     waiting: list[Record] = []
     rows = size = row = 0
@@ -123,12 +125,8 @@ def _drop(records: list[Record], stages: Sequence[Filter], texts: Texts | None) 
     """End the records that the stages drop; returns the batch of those that were open before, in order."""
     opened = [record for record in records if record.open]
     batch = Batch(0, len(opened), texts)
-    for name, values in (
-        ("url", [record.url for record in opened]),
-        ("title", [record.title for record in opened]),
-        ("language", [record.language for record in opened]),
-    ):
-        batch.add_column(name, pa.array(values, pa.string()))
+    for name in EARLY_COLUMNS:
+        batch.add_column(name, pa.array([getattr(record, name) for record in opened], pa.string()))
     for stage in stages if opened else ():
         compute_signals(stage, batch)
         numbers = np.asarray(stage.decide(batch))

@@ -287,7 +287,9 @@ def _lock(root: str) -> Iterator[None]:
         yield
         return
     storage.make_dir(root)
-    with storage.explain(root, "write"), open(os.path.join(storage.local_path(root), ".lock"), "w") as stream:
+    with storage.explain(root, "write"):
+        stream = open(os.path.join(storage.local_path(root), ".lock"), "w")  # noqa: SIM115 - closed below
+    with stream:
         try:
             fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 import numpy as np
 import pyarrow as pa
@@ -60,6 +61,7 @@ Step = Loaded | Computed
 class ShardJob:
     """Picklable: everything a worker needs to make the missing outputs of one shard."""
 
+    limited: ClassVar[bool] = True
     source: str
     shard: Shard
     documents: str  # folder

@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
 from gristmill.registry import locations, stage_class
-from gristmill.stage import Filter, GlobalStage, PhasedStage, ShardStage, Source, Stage
+from gristmill.stage import Filter, GlobalStage, PhasedStage, ShardStage, Source, Stage, nested_settings
 
 _FAMILIES: tuple[tuple[str, type[Stage]], ...] = (
     ("sources: raw formats to documents", Source),
@@ -29,13 +29,18 @@ def list_stages() -> str:
         lines.append(title)
         lines += [f"  {kind:<{width}}  {_first_line(cls)}" for kind, cls in kinds.items() if issubclass(cls, base)]
         lines.append("")
+    lines += [
+        "sections of a recipe",
+        *(f"  {name:<{width}}  {_first_line(cls)}" for name, cls in _sections().items()),
+        "",
+    ]
     lines.append("gristmill stages NAME documents one of them")
     return "\n".join(lines)
 
 
 def stage_page(kind: str) -> str:
     """Documentation, settings with defaults and their sources, reasons and columns of one kind."""
-    cls = stage_class(kind)
+    cls = _sections().get(kind) or stage_class(kind)
     lines = [kind, "", inspect.cleandoc(cls.__doc__ or ""), ""]
     lines += ["settings", *_settings(cls, "  ")]
     if issubclass(cls, ShardStage):
@@ -52,17 +57,22 @@ def stage_page(kind: str) -> str:
     return "\n".join(lines)
 
 
+def _sections() -> dict[str, type[BaseModel]]:
+    from gristmill.mixtures.spec import Mixture
+    from gristmill.tokenize.settings import Tokenize
+
+    return {"mixture": Mixture, "tokenize": Tokenize}
+
+
 def _settings(cls: type[BaseModel], indent: str) -> list[str]:
     lines: list[str] = []
     for name, info in cls.model_fields.items():
         extra = info.json_schema_extra if isinstance(info.json_schema_extra, dict) else {}
-        inner = (
-            info.annotation if isinstance(info.annotation, type) and issubclass(info.annotation, BaseModel) else None
-        )
+        inner = nested_settings(info.annotation)
         head = f"{indent}{name}: {_type_name(info.annotation)}"
         if info.is_required():
             head += "  (required)"
-        elif inner is None:
+        elif not isinstance(info.get_default(call_default_factory=True), BaseModel):
             default = (
                 info.default if info.default is not PydanticUndefined else info.get_default(call_default_factory=True)
             )
@@ -101,20 +111,17 @@ def _shown(value: Any) -> str:
     return repr(value) if not isinstance(value, BaseModel) else "see below"
 
 
-def _first_line(cls: type[Stage]) -> str:
+def _first_line(cls: type[BaseModel]) -> str:
     return (inspect.cleandoc(cls.__doc__ or "")).split("\n")[0]
 
 
 def recipe_schema() -> dict[str, Any]:
     """JSON Schema (2020-12) of a whole recipe file."""
-    from gristmill.mixtures.spec import Mixture
-    from gristmill.tokenize.settings import Tokenize
-
     definitions: dict[str, Any] = {}
     kinds = {kind: stage_class(kind) for kind in locations()}
     for kind, cls in kinds.items():
         definitions[f"stage.{kind}"] = _model_schema(cls, definitions, name_allowed=not issubclass(cls, Source))
-    for name, model in (("mixture", Mixture), ("tokenize", Tokenize)):
+    for name, model in _sections().items():
         definitions[name] = _model_schema(model, definitions)
     locations_schema = {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}
     size = {"anyOf": [{"type": "integer"}, {"type": "string", "pattern": "^[0-9.]+ *([KMG]i?B|B)?$"}]}
