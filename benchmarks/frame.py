@@ -74,12 +74,18 @@ def timed_process(command: Sequence[str], cwd: str) -> tuple[str, float, float]:
     """Standard output, wall seconds and processor seconds of a command. Ends this program when the command fails."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     started = time.monotonic()
-    done = subprocess.run(command, cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    done = subprocess.run(command, cwd=cwd, capture_output=True, text=True)
     wall = time.monotonic() - started
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     if done.returncode:
         sys.exit(f"{' '.join(command)}: exit code {done.returncode}\n{done.stderr[-3000:]}")
     return done.stdout, wall, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
+def keep_bytecode(folder: Path) -> None:
+    """Let the processes started from here keep compiled modules, as an installation does whatever this shell says."""
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    os.environ["PYTHONPYCACHEPREFIX"] = str(folder)
 
 
 def gristmill_command() -> list[str]:
@@ -90,13 +96,18 @@ def gristmill_command() -> list[str]:
     return [str(script)]
 
 
-def run_gristmill(recipe: Path, workers: int) -> tuple[Timing, dict]:
-    """A run into a fresh folder; returns its timing and its summary."""
+def run_gristmill(recipe: Path, workers: int, read: Callable[[str], object] = lambda root: None) -> tuple[Timing, dict]:
+    """A run of a recipe with the source `web` into a fresh folder; returns its timing and its summary.
+
+    read: called with the folder before it is removed.
+    """
     with tempfile.TemporaryDirectory(prefix="gristmill-bench-") as root:
         command = [*gristmill_command(), "run", str(recipe), "--root", root, "--workers", str(workers), "--quiet"]
         _, wall, cpu = timed_process(command, root)
         summary = json.loads(Path(root, "summary.json").read_text())
-    inside = sum(stage["seconds"] for stage in summary["stages"].values()) / workers
+        read(root)
+    seconds = {name: stage["seconds"] for name, stage in summary["stages"].items()}
+    inside = (seconds["web/documents"] + seconds["web/statistics"]) / workers  # the other stages run with the first
     documents = summary["sources"]["web"]["documents"]["documents"]
     return Timing(wall, cpu, inside, documents), summary
 
@@ -251,7 +262,9 @@ def main() -> None:
         recipe.write_text(RECIPE.format(pattern=json.dumps(f"{folder}/*.warc.gz")))
         size = sum(path.stat().st_size for path in folder.iterdir())
         print(f"{archives} archives, {chosen.copies} times each: {size / 1e6:.0f} MB stored; {chosen.rounds} rounds")
-        run_gristmill(recipe, 2)  # files into the page cache, kernels onto the disk
+        keep_bytecode(Path(place, "bytecode"))
+        run_gristmill(recipe, 2)  # files into the page cache, compiled modules and kernels onto the disk
+        bare_processes(folder, chosen.decode, 2)
         if chosen.part in ("all", "bare"):
             compare_with_bare(recipe, folder, chosen.decode, chosen.rounds)
         if chosen.part in ("all", "workers"):

@@ -12,7 +12,9 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import io
 import json
+import logging
 import subprocess
 import sys
 import tempfile
@@ -26,7 +28,8 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
-from frame import default_data, gristmill_command
+
+from frame import default_data, gristmill_command, keep_bytecode
 
 FOLDERS = ("warc", "warc_wrapped_html", "multilingual_html")
 MEMORY_LIMIT = 1_500_000_000  # bytes of resident memory of one worker
@@ -221,15 +224,18 @@ def check_with_warcio(inputs: list[Path], root: Path, ledger: Counter[str], chec
 def _archives(inputs: list[Path]) -> Iterator[tuple[Path, str]]:
     """Every file with the name documents carry: its path from the input folder on."""
     for folder in inputs:
-        yield from ((path, str(path.relative_to(folder.parent))) for path in sorted(folder.rglob("*")) if path.is_file())
+        yield from (
+            (path, str(path.relative_to(folder.parent))) for path in sorted(folder.rglob("*")) if path.is_file()
+        )
 
 
 def _count_with_warcio(path: Path) -> int | None:
     from warcio.archiveiterator import ArchiveIterator
 
     count = 0
+    logging.getLogger("warcio").setLevel(logging.CRITICAL)
     try:
-        with path.open("rb") as stream:
+        with path.open("rb") as stream, contextlib.redirect_stderr(io.StringIO()):  # it comments on every oddity
             for record in ArchiveIterator(stream):
                 record.content_stream().read()
                 count += 1
@@ -278,6 +284,7 @@ def main() -> None:
         sys.exit(f"{chosen.root} exists: a benchmark needs a fresh folder")
     with tempfile.TemporaryDirectory(prefix="gristmill-bench-") as place:
         root = chosen.root or Path(place, "run")
+        keep_bytecode(Path(place, "bytecode"))
         shown, seconds, memory = run(chosen.recipe, inputs, root, chosen.workers, chosen.set)
         summary = json.loads((root / "summary.json").read_text())
         print(shown)

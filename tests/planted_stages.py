@@ -110,7 +110,7 @@ class PlantedTrouble(Filter):
     values = pa.schema([("seen", pa.bool_())])
     signal_settings: ClassVar[tuple[str, ...]] = ("marker", "how", "seconds", "once")
     marker: str = setting("TROUBLE", "text that sets it off; '' means every batch")
-    how: Literal["kill", "raise", "sleep", "exit", "allocate"] = setting("raise", "what happens")
+    how: Literal["kill", "raise", "sleep", "exit", "markup"] = setting("raise", "what happens")
     seconds: float = setting(0.0, "how long to sleep", unit="seconds")
     once: str | None = setting(None, "a file that remembers that it happened already")
 
@@ -121,6 +121,8 @@ class PlantedTrouble(Filter):
                 os.kill(os.getpid(), signal.SIGKILL)
             if self.how == "raise":
                 raise ArithmeticError("planted\ntrouble of <b>two</b> lines")
+            if self.how == "markup":
+                raise ArithmeticError("[/red] of [bold]markup")
             if self.how == "exit":
                 os._exit(7)
             time.sleep(self.seconds)

@@ -10,6 +10,7 @@ The page format is described in README.md; `page_source.py` reads it and renders
 import base64
 import gzip
 import hashlib
+import sys
 import uuid
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -55,7 +56,7 @@ WARC_FILES = (
 
 def main() -> None:
     pages = read_pages(HERE / "pages")
-    out = HERE / "warc"
+    out = Path(sys.argv[1]) if len(sys.argv) > 1 else HERE / "warc"
     out.mkdir(exist_ok=True)
     by_file: dict[str, list[Page]] = {warc.name: [] for warc in WARC_FILES}
     for page in pages.values():

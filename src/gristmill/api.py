@@ -88,7 +88,12 @@ def run(
     finally:
         display.close()
     summary = summarize(plan)
-    path = write_summary(plan, summary)
+    path = ""
+    try:
+        path = write_summary(plan, summary)
+    except OSError:
+        if not outcome.failures:
+            raise  # else what failed first, a full disk say, is what to show
     return Result(summary, path, tuple(outcome.ran), tuple(outcome.failures), tuple(outcome.blocked))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import sys
@@ -170,9 +171,15 @@ def main() -> None:
     except GristmillError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(1)
-    except Interrupted as error:
-        print("\ninterrupted; what was committed stays, run again to go on", file=sys.stderr)
-        sys.exit(128 + error.args[0])
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(141)
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        where = error.filename or "outputs"
+        print(f"error: no space left on the device while writing {where}\n  make room and run again", file=sys.stderr)
+        sys.exit(1)
+    except Interrupted as error:
+        print("\ninterrupted; what was committed stays, run again to go on", file=sys.stderr)
+        sys.exit(128 + error.args[0])

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from gristmill import storage
@@ -290,19 +291,29 @@ class Dataset:
         columns: names from `columns`; None means the document's own. `drop` is the first reason, null for survivors.
         dropped: yield the dropped rows too (then ask for `drop`).
         """
-        wanted = list(columns) if columns is not None else list(DOCUMENT_SCHEMA.names)
-        known = self.columns
-        for name in wanted:
-            if self.shards and name not in known:
-                raise UserError(f"no column {name!r} in {self.source}.{nearest(name, known)}", hint=", ".join(known))
-        lengths = "text" in wanted
+        schema = self.schema(columns)
+        texts = "text" in schema.names
         for shard in self.shards:
-            for batch in shard.batches([name for name in wanted if name not in ("text", DROP)], texts=lengths):
+            for batch in shard.batches([name for name in schema.names if name not in ("text", DROP)], texts=texts):
                 rows = np.arange(batch.rows) if dropped else np.flatnonzero(batch.keep)
                 if len(rows):
-                    arrays = [self._column(batch, name) for name in wanted]
-                    whole = pa.RecordBatch.from_arrays(arrays, names=wanted)
+                    arrays = [as_array(self._column(batch, field.name), field.type) for field in schema]
+                    whole = pa.RecordBatch.from_arrays(arrays, schema=schema)
                     yield whole if len(rows) == batch.rows else whole.take(pa.array(rows))
+
+    def schema(self, columns: Sequence[str] | None = None) -> pa.Schema:
+        """Names and types of these columns. Raises UserError for one that no layer has, with the nearest name."""
+        known: dict[str, pa.DataType] = {field.name: field.type for field in DOCUMENT_SCHEMA} | {DROP: pa.string()}
+        for layer in self.shards[0].layers if self.shards else ():
+            if layer.columns and not known.keys() >= set(layer.columns):
+                path = storage.join(layer.folder, self.shards[0].name + ".parquet")
+                with storage.open_input(path) as stream:
+                    known |= {field.name: field.type for field in pq.read_schema(stream) if field.name in layer.columns}
+        wanted = list(columns) if columns is not None else list(DOCUMENT_SCHEMA.names)
+        for name in wanted:
+            if name not in known:
+                raise UserError(f"no column {name!r} in {self.source}.{nearest(name, known)}", hint=", ".join(known))
+        return pa.schema([(name, known[name]) for name in wanted])
 
     @staticmethod
     def _column(batch: Batch, name: str) -> pa.Array:
@@ -316,22 +327,7 @@ class Dataset:
 
     def reader(self, columns: Sequence[str] | None = None, *, dropped: bool = False) -> pa.RecordBatchReader:
         """The same as a RecordBatchReader, which polars, duckdb and Hugging Face datasets accept."""
-        batches = self.to_batches(columns, dropped=dropped)
-        first = next(batches, None)
-        if first is None:
-            names = list(columns) if columns is not None else list(DOCUMENT_SCHEMA.names)
-            schema = pa.schema(
-                [DOCUMENT_SCHEMA.field(n) if n in DOCUMENT_SCHEMA.names else (n, pa.null()) for n in names]
-            )
-            return pa.RecordBatchReader.from_batches(schema, [])
-        schema = first.schema
-
-        def chained() -> Iterator[pa.RecordBatch]:
-            yield first
-            for batch in batches:
-                yield batch if batch.schema == schema else batch.cast(schema)
-
-        return pa.RecordBatchReader.from_batches(schema, chained())
+        return pa.RecordBatchReader.from_batches(self.schema(columns), self.to_batches(columns, dropped=dropped))
 
     def to_table(self, columns: Sequence[str] | None = None, *, dropped: bool = False) -> pa.Table:
         return self.reader(columns, dropped=dropped).read_all()
@@ -343,8 +339,5 @@ class Dataset:
 
 def first_drop(batch: Batch) -> pa.Array:
     """Per row the reason of the first stage that drops it, null for survivors."""
-    reasons: list[Any] = [None] * batch.rows
-    for _, column in reversed(batch.drops):
-        for row in np.flatnonzero(np.asarray(column.is_valid())):
-            reasons[row] = column[int(row)].as_py()
-    return pa.array(reasons, pa.string())
+    reasons = [column.cast(pa.string()) for _, column in batch.drops]
+    return pc.coalesce(*reasons) if reasons else pa.nulls(batch.rows, pa.string())

@@ -230,6 +230,14 @@ def localized(location: str) -> Iterator[Path]:
         yield path
 
 
+def remove(location: str) -> None:
+    with contextlib.suppress(FileNotFoundError):
+        if is_remote(location):
+            filesystem(location).rm_file(location)
+        else:
+            os.unlink(local_path(location))
+
+
 def remove_tree(location: str) -> None:
     if is_remote(location):
         with contextlib.suppress(FileNotFoundError):

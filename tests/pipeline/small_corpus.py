@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import yaml
+
+WRITTEN = 1_700_000_000  # seconds since 1970
 
 SENTENCES = (
     "The miller opens the sluice before sunrise and listens to the wheel.",
@@ -32,11 +35,15 @@ def write_jsonl(path: Path, texts: Sequence[str]) -> Path:
 
 
 def write_corpus(folder: Path, files: int = 3, documents: int = 20) -> list[Path]:
-    """Files part0.jsonl, part1.jsonl …; every fifth text of a file stands in the next file again."""
+    """Files part0.jsonl, part1.jsonl …; every fifth text of a file stands in the next file again.
+
+    Their modification times are always the same: together with names and sizes they are what outputs are addressed by.
+    """
     paths = []
     for file in range(files):
         numbers = [file * documents + n if n % 5 or not file else (file - 1) * documents + n for n in range(documents)]
         paths.append(write_jsonl(folder / f"part{file}.jsonl", [text_of(number) for number in numbers]))
+        os.utime(paths[-1], (WRITTEN, WRITTEN))
     return paths
 
 

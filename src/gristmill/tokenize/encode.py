@@ -89,17 +89,13 @@ class EncodeShard(Task):
                 for rows in _calls(batch):
                     texts = [batch.texts[row] for row in rows.tolist()]
                     if not checked:
-                        check_agreement(
-                            engine, file, [text[:CHECK_CHARACTERS] for text in texts[:CHECK_TEXTS]]
-                        )
+                        check_agreement(engine, file, [text[:CHECK_CHARACTERS] for text in texts[:CHECK_TEXTS]])
                         checked = True
                     ids, lengths = engine.encode(texts)
                     kept = lengths > 0
                     ids, lengths = add_ends(ids, lengths[kept], encoding)
                     size = int(batch.texts.lengths[rows].sum())
-                    commit.count(
-                        documents=len(lengths), tokens=len(ids), bytes=size, empty=int((~kept).sum())
-                    )
+                    commit.count(documents=len(lengths), tokens=len(ids), bytes=size, empty=int((~kept).sum()))
                     if len(lengths):
                         names = batch.column("id").take(pa.array(rows[kept]))
                         writer.write(ids, lengths, batch.first_row + rows[kept], names)
@@ -115,12 +111,8 @@ def add_ends(ids: np.ndarray, lengths: np.ndarray, encoding: Encoding) -> tuple[
     ]
     if not around:
         return ids, lengths
-    places = np.stack([place for place, _ in around], axis=1).reshape(
-        -1
-    )  # an end comes before the next begin
-    return np.insert(ids, places, np.tile([number for _, number in around], len(lengths))), lengths + len(
-        around
-    )
+    places = np.stack([place for place, _ in around], axis=1).reshape(-1)  # an end comes before the next begin
+    return np.insert(ids, places, np.tile([number for _, number in around], len(lengths))), lengths + len(around)
 
 
 def _calls(batch: Batch) -> Iterator[np.ndarray]:

@@ -133,9 +133,7 @@ class EncodedShard:
                     stack.enter_context(storage.open_input(documents)),
                 )
             else:
-                yield cls(
-                    storage.local_path(ids), stack.enter_context(pa.memory_map(storage.local_path(documents)))
-                )
+                yield cls(storage.local_path(ids), stack.enter_context(pa.memory_map(storage.local_path(documents))))
 
     @cached_property
     def encoding(self) -> Encoding:

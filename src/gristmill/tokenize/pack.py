@@ -43,9 +43,7 @@ class Pack(PhasedStage):
     mixture: Mixture | None = setting(None, "how much of each source; null: each once")
     sequence_length: int = setting(2048, "tokens in a row", unit="tokens", ge=1)
     packing: Literal["concat"] = setting("concat", "documents are put end to end and cut into rows")
-    shard_sequences: int | None = setting(
-        None, "rows of an output file; null: 64 Mi tokens", unit="sequences", ge=1
-    )
+    shard_sequences: int | None = setting(None, "rows of an output file; null: 64 Mi tokens", unit="sequences", ge=1)
 
     def warm(self) -> None:
         with tempfile.NamedTemporaryFile() as file:
@@ -144,9 +142,7 @@ class PackShard(Task):
 
     name: str
     mixture: str  # folder of the order and of what it counts documents in
-    folders: tuple[
-        tuple[str, str], ...
-    ]  # source, folder of its encoded shards; their names would weigh megabytes
+    folders: tuple[tuple[str, str], ...]  # source, folder of its encoded shards; their names would weigh megabytes
     encoding: Encoding
     first_row: int
     last_row: int

@@ -84,12 +84,8 @@ def sequence_schema(length: int, encoding: Encoding, sources: Sequence[str]) -> 
     return pa.schema(
         [
             pa.field("input_ids", pa.list_(pa.field("item", ids, nullable=False), length), nullable=False),
-            pa.field(
-                "document_lengths", pa.list_(pa.int32()), nullable=False
-            ),  # tokens; they sum to the sequence's
-            pa.field(
-                "document_offsets", pa.list_(pa.int32()), nullable=False
-            ),  # tokens of the document before
+            pa.field("document_lengths", pa.list_(pa.int32()), nullable=False),  # tokens; they sum to the sequence's
+            pa.field("document_offsets", pa.list_(pa.int32()), nullable=False),  # tokens of the document before
             pa.field("document_ids", pa.list_(pa.string()), nullable=False),
             pa.field("sources", pa.list_(pa.string()), nullable=False),
         ],

@@ -59,9 +59,7 @@ class TrainSettings(Settings):
         "how numbers are split: not, into single digits, or into threes from the left",
         source="single: LLaMA section 2.1; threes: Falcon [B]; none: GPT-2",
     )
-    minimum_frequency: int = setting(
-        2, "least count of a pair that is merged", source="tokenizers' own trainers", ge=1
-    )
+    minimum_frequency: int = setting(2, "least count of a pair that is merged", source="tokenizers' own trainers", ge=1)
     seed: int = setting(0, "another seed samples other documents")
 
 
@@ -78,9 +76,7 @@ class Tokenize(Settings):
     eos: str | None = setting(
         END, "token put after every document", source="GPT-3 and LLaMA: concatenation with an end token [B]"
     )
-    sequence_length: int = setting(
-        2048, "tokens in a row", unit="tokens", source="LLaMA, Falcon: 2,048", ge=1
-    )
+    sequence_length: int = setting(2048, "tokens in a row", unit="tokens", source="LLaMA, Falcon: 2,048", ge=1)
     packing: Literal["concat"] = setting(
         "concat", "documents are put end to end and cut into rows", source="GPT-3 and LLaMA style [B]"
     )
@@ -96,9 +92,7 @@ class Tokenize(Settings):
         "library that encodes; fastokens is several times faster and compared with tokenizers on every shard",
         source="ours",
     )
-    dtype: Width = setting(
-        "auto", "how ids are stored; auto: uint16 when the vocabulary has at most 65,536 ids"
-    )
+    dtype: Width = setting("auto", "how ids are stored; auto: uint16 when the vocabulary has at most 65,536 ids")
 
     @model_validator(mode="after")
     def _one_tokenizer(self) -> Self:

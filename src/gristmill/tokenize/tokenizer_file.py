@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -39,19 +39,13 @@ class TokenizerFile:
     @cached_property
     def tokenizer(self) -> Tokenizer:
         """The tokenizer without padding or truncation; special tokens spelt out in a text are plain text."""
-        from tokenizers import Tokenizer
-
         try:
-            tokenizer = Tokenizer.from_str(self.content.decode("utf-8"))
+            return _parse(self.content)
         except Exception as error:  # the package raises bare Exception with serde's words
             raise UserError(
                 f"{self.location}: not a tokenizer file: {error}",
                 hint="give the tokenizer.json that Hugging Face tokenizers writes",
             ) from error
-        tokenizer.no_padding()
-        tokenizer.no_truncation()
-        tokenizer.encode_special_tokens = True  # a page that says <|endoftext|> must not end a document
-        return tokenizer
 
     @cached_property
     def vocabulary(self) -> int:
@@ -64,9 +58,7 @@ class TokenizerFile:
             return None
         number = self.tokenizer.token_to_id(token)
         if number is None:
-            special = [
-                entry.content for _, entry in sorted(self.tokenizer.get_added_tokens_decoder().items())
-            ]
+            special = [entry.content for _, entry in sorted(self.tokenizer.get_added_tokens_decoder().items())]
             raise UserError(
                 f"tokenize.{role}: {self.location} has no token {token!r}.{nearest(token, special)}",
                 hint=f"its special tokens: {', '.join(special[:20]) or 'none'}; null for no {role} token",
@@ -83,3 +75,15 @@ class TokenizerFile:
                 hint="set tokenize.dtype to uint32 or auto",
             )
         return np.dtype(width).newbyteorder("<")
+
+
+@lru_cache(maxsize=2)
+def _parse(content: bytes) -> Tokenizer:
+    """One object per process and file: parsing takes longer than encoding a small shard."""
+    from tokenizers import Tokenizer
+
+    tokenizer = Tokenizer.from_str(content.decode("utf-8"))
+    tokenizer.no_padding()
+    tokenizer.no_truncation()
+    tokenizer.encode_special_tokens = True  # a page that says <|endoftext|> must not end a document
+    return tokenizer

@@ -123,9 +123,7 @@ class SampleShard(Task):
                 names = batch.column("id").take(pa.array(kept)).to_pylist()
                 rows = [row for row, name in zip(kept.tolist(), names, strict=True) if self._chosen(name)]
                 if rows:
-                    texts = [
-                        self._head(batch.texts.data, *batch.texts.offsets[row : row + 2]) for row in rows
-                    ]
+                    texts = [self._head(batch.texts.data, *batch.texts.offsets[row : row + 2]) for row in rows]
                     writer.write_batch(pa.record_batch([pa.array(texts, pa.large_string())], schema=schema))
                     commit.count(documents=len(rows), bytes=sum(len(text) for text in texts))
 
