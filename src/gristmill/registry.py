@@ -28,6 +28,8 @@ BUILT_IN = {
     # dedup
     "exact": "gristmill.dedup.exact:Exact",
     "minhash": "gristmill.dedup.minhash:MinHash",
+    "url_dedup": "gristmill.dedup.url:UrlDedup",
+    "paragraphs": "gristmill.dedup.paragraphs:ParagraphDedup",
 }
 
 ENTRY_POINTS = "gristmill.stages"

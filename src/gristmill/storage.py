@@ -236,11 +236,3 @@ def remove(location: str) -> None:
             filesystem(location).rm_file(location)
         else:
             os.unlink(local_path(location))
-
-
-def remove_tree(location: str) -> None:
-    if is_remote(location):
-        with contextlib.suppress(FileNotFoundError):
-            filesystem(location).rm(location, recursive=True)
-        return
-    shutil.rmtree(local_path(location), ignore_errors=True)

@@ -19,7 +19,9 @@ def check_installed() -> None:
     from importlib.util import find_spec
 
     if find_spec("py7zr") is None:
-        raise UserError("reading .7z archives needs a package that is not installed", hint="pip install 'gristmill[7z]'")
+        raise UserError(
+            "reading .7z archives needs a package that is not installed", hint="pip install 'gristmill[7z]'"
+        )
 
 
 def member_pieces(stream: IO[bytes], wanted: Collection[str]) -> Iterator[tuple[str, bytes]]:

@@ -48,7 +48,14 @@ from gristmill.sources.site_tables import (
 )
 from gristmill.stage import InputFile, Source, setting
 
-_POST_KINDS = {3: "orphaned_tag_wiki", 4: "tag_excerpt", 5: "tag_wiki", 6: "nomination", 7: "placeholder", 8: "privilege"}
+_POST_KINDS = {
+    3: "orphaned_tag_wiki",
+    4: "tag_excerpt",
+    5: "tag_wiki",
+    6: "nomination",
+    7: "placeholder",
+    8: "privilege",
+}
 
 
 class StackExchange(Source):
@@ -285,7 +292,9 @@ class StackExchange(Source):
             if not stated:
                 found["licence_by_date"] = True
         if credit := author(fields, thread.names, site):
-            found["author"] = {key: well_formed(value) if isinstance(value, str) else value for key, value in credit.items()}
+            found["author"] = {
+                key: well_formed(value) if isinstance(value, str) else value for key, value in credit.items()
+            }
         return found
 
     @property

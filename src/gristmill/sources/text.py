@@ -7,6 +7,7 @@ sources:
 
 from __future__ import annotations
 
+import codecs
 from collections.abc import Iterator
 from typing import ClassVar, Literal
 
@@ -14,7 +15,7 @@ from pydantic import model_validator
 
 from gristmill import storage
 from gristmill.documents import QUARANTINE_BYTES, Outcome, Record
-from gristmill.sources.charsets import decode, known
+from gristmill.extract.charset import decode
 from gristmill.sources.compressed import pieces
 from gristmill.sources.fields import well_formed
 from gristmill.sources.lines import Line, divided, lines, paragraphs
@@ -48,7 +49,7 @@ class PlainText(Source):
 
     @model_validator(mode="after")
     def _encoding_fits(self) -> PlainText:
-        name = known(self.encoding)
+        name = _text_codec(self.encoding)
         if name is None:
             raise ValueError(f"unknown encoding {self.encoding!r}; use one Python knows, such as utf-8 or cp1252")
         if self.document != "file" and name.startswith(("utf-16", "utf-32")):
@@ -88,4 +89,14 @@ class PlainText(Source):
         try:
             return well_formed(data.decode(self.encoding).removeprefix("\ufeff"))
         except UnicodeDecodeError:
-            return decode(data)
+            return decode(data)[0]
+
+
+def _text_codec(name: str) -> str | None:
+    """The codec's own name when Python knows it and it makes text, else None."""
+    try:
+        found = codecs.lookup(name)
+        "".encode(name)
+    except (LookupError, ValueError, TypeError):
+        return None
+    return found.name

@@ -19,7 +19,7 @@ from pydantic import field_validator
 from gristmill import storage
 from gristmill.documents import QUARANTINE_BYTES, Outcome, Record
 from gristmill.extract import ExtractionError, ExtractSettings, extract
-from gristmill.sources.charsets import declared_charset, decode
+from gristmill.extract.charset import decode
 from gristmill.sources.compressed import Damage
 from gristmill.sources.dates import parse_date
 from gristmill.sources.framing import Frame, frames
@@ -199,7 +199,7 @@ class Warc(Source):
             record.payload = body
             record.hints["content_type"] = content_type
         else:
-            self._set_text(record, decode(body, declared_charset(content_type)))
+            self._set_text(record, decode(body, content_type)[0])
 
     def _read_text(self, record: Record, block: bytes, content_type: str | None) -> None:
         """A WET record: text that was extracted already."""
@@ -213,7 +213,7 @@ class Warc(Source):
                 f"{len(block)} bytes, max_page_bytes is {self.max_page_bytes}",
             )
         else:
-            self._set_text(record, decode(block, declared_charset(content_type)))
+            self._set_text(record, decode(block, content_type)[0])
 
     @staticmethod
     def _set_text(record: Record, text: str) -> None:

@@ -12,7 +12,9 @@ MAX_DEPTH = 40  # of links inside captions inside captions
 _LONGEST_CAPTION = 4000  # characters; paragraphs beyond that are an article behind a file link left open
 
 _BRACKETS = re.compile(r"\[\[([^\[\]\n]*+)\]\]|\[\[|\]\]")
-_EXTERNAL = re.compile(r"\[(?:https?:|ftps?:|news:|irc:|mailto:|git:|svn:|)(?://|(?<=mailto:))[^\s\[\]]++([^\[\]\n]*+)\]", re.I)
+_EXTERNAL = re.compile(
+    r"\[(?:https?:|ftps?:|news:|irc:|mailto:|git:|svn:|)(?://|(?<=mailto:))[^\s\[\]]++([^\[\]\n]*+)\]", re.I
+)
 _PIPE_TRICK = re.compile(r"\s*(?:\([^()]*\)|（[^（）]*）)$|,\s.*$")
 
 

@@ -39,7 +39,7 @@ def strip_tables(text: str, *, keep: bool = False) -> str:
             while True:
                 open_kind, before = frames.pop()
                 inside = "".join(out)
-                before.append((_rows(inside, open_kind) if keep else REMOVED))
+                before.append(_rows(inside, open_kind) if keep else REMOVED)
                 out = before
                 if open_kind == kind:
                     break

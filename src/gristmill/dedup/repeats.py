@@ -1,0 +1,383 @@
+"""Which keys of long lists of keys stood before, found over all shards in bounded memory.
+
+    partition: a task per group of shards → <group>.records, <group>.index, <group>.shards.npy, <group>.marks
+    match:     a task per range of keys   → <range>.repeats, <range>.index
+    gather:    a task per group of shards → <group>.marks
+
+A row has a list of keys (of its lines, say); a 0 takes no part. Every key that takes part has an *ordinal*, its number
+within its group of shards. `marks` is a byte per ordinal, 1 where the key is a repeat: what a shard needs is one
+short read.
+
+The ordinals of a group are handled in *runs* of equal length. A run marks its own repeats and passes on one *record* a
+key, so that a line that stands in every document is a record per run. `records` holds, run after run, the keys
+(uint64) and then the ordinals (uint32, counted from the run's first), both in the order of the key's *slice*, which is
+one of `slices` equal parts of the 64-bit numbers. `index` of a group is int64 (slices + 1, runs): the record number
+where each slice begins. A range is some consecutive slices, chosen once the number of records is known. `repeats` is
+the ordinals (int64) of repeats, group after group; `index` of a range is int64 (groups + 1,): where each group begins.
+All little-endian.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import IO, Literal
+
+import numpy as np
+import xxhash
+
+from gristmill import storage
+from gristmill.commit import Commit, Receipt, read_receipt
+from gristmill.dataset import ShardRef
+from gristmill.dedup.shuffle import ShufflePlan, numbered
+from gristmill.stage import Phase, Scope, Task
+
+RECORD_BYTES = 12
+MOST_SLICES = 1 << 14
+KEYS_PER_ROW = 128  # a guess on the high side; slices are joined when they turn out small
+CHUNK = 1 << 20  # marks copied at a time
+
+FirstCopy = Literal["keep", "cut"]
+
+
+@dataclass(frozen=True)
+class RepeatPlan:
+    """How a scope is split. Results depend on `scopes` alone, the rest is time and memory."""
+
+    groups: tuple[tuple[int, int], ...]  # first shard and the shard after the last
+    scopes: tuple[int, ...]  # of each shard: keys are compared within a scope only
+    slices: int
+    held: int  # keys a task holds
+
+    @classmethod
+    def of(cls, scope: Scope, shards_per_group: int | None) -> RepeatPlan:
+        shuffle = ShufflePlan.of(scope, KEYS_PER_ROW)
+        slices = min(MOST_SLICES, 1 << max(0, shuffle.ranges - 1).bit_length())
+        return cls(shuffle.groups, tuple(_scopes(scope.shards, shards_per_group)), slices, shuffle.run_records)
+
+    def is_whole(self, start: int, stop: int) -> bool:
+        """True when no scope reaches beyond these shards."""
+        before = start == 0 or self.scopes[start - 1] != self.scopes[start]
+        return before and (stop == len(self.scopes) or self.scopes[stop] != self.scopes[stop - 1])
+
+
+def _scopes(shards: tuple[ShardRef, ...], shards_per_group: int | None) -> Iterator[int]:
+    if shards_per_group is None:
+        yield from itertools.repeat(0, len(shards))
+        return
+    number = -1
+    for _, of_source in itertools.groupby(shards, key=lambda shard: shard.source):
+        for place, _ in enumerate(of_source):
+            number += place % shards_per_group == 0
+            yield number
+
+
+@dataclass(frozen=True)
+class Repeats:
+    """Where the marks of all shards lie once all phases are done."""
+
+    folder: str
+    groups: tuple[tuple[int, int], ...]
+
+    def place(self, shard: int) -> tuple[str, int]:
+        """The group of a shard, and its number in there."""
+        for number, (start, stop) in enumerate(self.groups):
+            if start <= shard < stop:
+                return numbered(number), shard - start
+        raise IndexError(shard)
+
+
+def find_over_shards(
+    scope: Scope, column: str, first_copy: FirstCopy, shards_per_group: int | None
+) -> Iterator[Phase | Repeats]:
+    """The phases that mark repeated keys of a list column, then where the marks are.
+
+    first_copy: "keep" marks every key that stood before, in the order of shards, rows and places in the list. "cut"
+    marks every key that stands in several rows, the first one too, and in each row all but the first of its own.
+    """
+    plan = RepeatPlan.of(scope, shards_per_group)
+    partition = scope.phase(
+        "partition",
+        [
+            KeyPartition(
+                numbered(number),
+                column,
+                scope.shards[start:stop],
+                plan.scopes[start:stop],
+                plan.is_whole(start, stop),
+                first_copy,
+                plan,
+            )
+            for number, (start, stop) in enumerate(plan.groups)
+        ],
+    )
+    yield partition
+    receipts = [_receipt(partition.folder, task.name) for task in partition.tasks]
+    records = sum(receipt.counts["records"] for receipt in receipts)
+    if records == 0:
+        yield Repeats(partition.folder, plan.groups)
+        return
+    ranges = min(plan.slices, -(-records * 9 // (8 * plan.held)))  # an eighth spare for uneven ranges
+    bounds = [number * plan.slices // ranges for number in range(ranges + 1)]
+    runs = tuple(receipt.counts["runs"] for receipt in receipts)
+    match = scope.phase(
+        "match",
+        [
+            KeyMatch(numbered(number), partition.folder, runs, start, stop, first_copy, plan.slices, plan.held)
+            for number, (start, stop) in enumerate(itertools.pairwise(bounds))
+        ],
+    )
+    yield match
+    gather = scope.phase(
+        "gather",
+        [
+            Gather(task.name, number, partition.folder, match.folder, ranges)
+            for number, task in enumerate(partition.tasks)
+        ],
+    )
+    yield gather
+    yield Repeats(gather.folder, plan.groups)
+
+
+def _receipt(folder: str, name: str) -> Receipt:
+    receipt = read_receipt(folder, name)
+    if receipt is None:
+        raise FileNotFoundError(f"{folder}/{name}: its receipt is gone")
+    return receipt
+
+
+@dataclass(frozen=True)
+class KeyPartition(Task):
+    """Keys of a group of shards: repeats marked run by run, the others split by range of keys."""
+
+    name: str
+    column: str
+    shards: tuple[ShardRef, ...]
+    scopes: tuple[int, ...]
+    whole: bool  # no scope reaches beyond these shards
+    first_copy: FirstCopy
+    plan: RepeatPlan = field(repr=False)
+
+    def run(self, commit: Commit) -> None:
+        index: list[np.ndarray] = []
+        firsts: list[int] = []
+        with (
+            open(commit.path(self.name + ".records"), "wb") as records,
+            open(commit.path(self.name + ".marks"), "wb") as marks,
+        ):
+            for keys, again, last in self._runs(firsts, commit):
+                alone = self.whole and last and not index  # nothing to match with
+                index.append(self._write_run(keys, again, alone, index, records, marks, commit))
+        columns = np.stack(index, axis=1) if index else np.zeros((self.plan.slices + 1, 0), np.int64)
+        with open(commit.path(self.name + ".index"), "wb") as stream:
+            stream.write(columns.astype("<i8").tobytes())
+        with open(commit.path(self.name + ".shards.npy"), "wb") as stream:
+            np.save(stream, np.array(firsts, np.int64))
+        commit.count(runs=len(index), records=0)
+
+    def _runs(
+        self, firsts: list[int], commit: Commit
+    ) -> Iterator[tuple[np.ndarray, np.ndarray | None, bool]]:
+        """Keys in order, `held` at a time; which of them stand in their row again; and whether they are the last.
+
+        firsts: receives the first ordinal of each shard, and the number of ordinals.
+        """
+        most = self.plan.held
+        keys = np.empty(most, np.uint64)
+        again = np.empty(most, bool) if self.first_copy == "cut" else None
+        filled = total = 0
+        for shard, scope in zip(self.shards, self.scopes, strict=True):
+            firsts.append(total)
+            for found, repeated in self._keys(shard, np.uint64(scope_number(scope)), commit):
+                total += len(found)
+                done = 0
+                while done < len(found):
+                    if filled == most:
+                        yield keys, again, False
+                        filled = 0
+                    count = min(most - filled, len(found) - done)
+                    keys[filled : filled + count] = found[done : done + count]
+                    if again is not None and repeated is not None:
+                        again[filled : filled + count] = repeated[done : done + count]
+                    filled, done = filled + count, done + count
+        firsts.append(total)
+        commit.count(keys=total)
+        if filled:
+            yield keys[:filled], None if again is None else again[:filled], True
+
+    def _keys(
+        self, shard: ShardRef, scope: np.uint64, commit: Commit
+    ) -> Iterator[tuple[np.ndarray, np.ndarray | None]]:
+        from gristmill.kernels.hashing import find_repeats
+
+        for batch in shard.batches((self.column,)):
+            lists = batch.column(self.column)
+            kept = batch.keep
+            commit.count(documents=int(kept.sum()))
+            keys = lists.flatten().to_numpy()
+            counts = np.diff(lists.offsets.to_numpy())
+            takes_part = np.repeat(kept, counts) & (keys != 0)
+            keys = keys[takes_part]
+            if self.first_copy == "keep":
+                yield keys ^ scope, None
+                continue
+            rows = np.repeat(np.arange(batch.rows, dtype=np.uint64), counts)[takes_part]
+            again = np.zeros(len(keys), bool)
+            again[find_repeats(keys, rows)[0]] = True
+            yield keys ^ scope, again
+
+    def _write_run(
+        self,
+        keys: np.ndarray,
+        again: np.ndarray | None,
+        alone: bool,
+        index: list[np.ndarray],
+        records: IO[bytes],
+        marks: IO[bytes],
+        commit: Commit,
+    ) -> np.ndarray:
+        from gristmill.kernels.hashing import range_counts, range_order
+
+        ordinals = np.flatnonzero(~again) if again is not None else np.arange(len(keys))
+        if again is not None:
+            keys = keys[ordinals]
+        marked, passed = repeats_among(keys, self.first_copy)
+        own = np.zeros(len(ordinals) if again is None else len(again), np.uint8)
+        if again is not None:
+            own[again] = 1
+        own[ordinals[marked]] = 1
+        marks.write(own.data)
+        commit.count(repeats=int(own.sum()))
+        keys, ordinals = keys[passed], ordinals[passed]
+        starts = np.zeros(self.plan.slices + 1, np.int64)
+        if not alone:
+            np.cumsum(range_counts(keys, self.plan.slices), out=starts[1:])
+            order = range_order(keys, starts[:-1].copy())
+            records.write(keys[order].astype("<u8").data)
+            records.write(ordinals[order].astype("<u4").data)
+            commit.count(records=len(keys))
+        return starts + (index[-1][-1] if index else 0)
+
+
+def scope_number(scope: int) -> int:
+    """A number that keeps the keys of one scope apart from those of others."""
+    return xxhash.xxh3_64_intdigest(scope.to_bytes(8, "little")) if scope else 0
+
+
+def repeats_among(keys: np.ndarray, first_copy: FirstCopy) -> tuple[np.ndarray, np.ndarray]:
+    """Positions to mark, ascending; and bool (keys,), False for all but the first of equal keys."""
+    from gristmill.kernels.hashing import find_repeats
+
+    places, firsts = find_repeats(keys)
+    passed = np.ones(len(keys), bool)
+    passed[places] = False
+    if first_copy == "cut":
+        places = np.union1d(places, firsts)
+    return places, passed
+
+
+@dataclass(frozen=True)
+class KeyMatch(Task):
+    """Repeats among the records of all groups in one range of keys."""
+
+    name: str
+    folder: str  # of the partition phase
+    runs: tuple[int, ...]  # of each group
+    start: int  # first slice
+    stop: int  # and the slice after the last
+    first_copy: FirstCopy
+    slices: int
+    held: int
+
+    def run(self, commit: Commit) -> None:
+        pieces = [self._pieces(group) for group in range(len(self.runs))]
+        counts = [int((piece[:, 1] - piece[:, 0]).sum()) for piece in pieces]
+        bounds = np.cumsum([0, *counts])
+        keys, ordinals = np.empty(bounds[-1], np.uint64), np.empty(bounds[-1], np.int64)
+        for group, piece in enumerate(pieces):
+            part = slice(bounds[group], bounds[group + 1])
+            self._read(group, piece, keys[part], ordinals[part])
+        marked, _ = repeats_among(keys, self.first_copy)
+        with open(commit.path(self.name + ".repeats"), "wb") as stream:
+            stream.write(ordinals[marked].astype("<i8").data)
+        with open(commit.path(self.name + ".index"), "wb") as stream:
+            stream.write(np.searchsorted(marked, bounds).astype("<i8").data)
+        commit.count(records=len(keys), repeats=len(marked))
+
+    def _pieces(self, group: int) -> np.ndarray:
+        """Of each run the first record of the range, the one after the last, and the same of the run, int64 (runs, 4)."""
+        rows = []
+        with storage.open_input(storage.join(self.folder, numbered(group) + ".index")) as stream:
+            for place in (self.start, self.stop, 0, self.slices):
+                stream.seek(place * self.runs[group] * 8)
+                rows.append(np.frombuffer(stream.read(self.runs[group] * 8), "<i8"))
+        return np.stack(rows, axis=1)
+
+    def _read(self, group: int, pieces: np.ndarray, keys: np.ndarray, ordinals: np.ndarray) -> None:
+        if not len(keys):
+            return
+        filled = 0
+        with storage.open_input(storage.join(self.folder, numbered(group) + ".records")) as stream:
+            for run, (start, stop, first, end) in enumerate(pieces.tolist()):
+                part = slice(filled, filled + stop - start)
+                begin = first * RECORD_BYTES
+                stream.seek(begin + (start - first) * 8)
+                keys[part] = np.frombuffer(stream.read((stop - start) * 8), "<u8")
+                stream.seek(begin + (end - first) * 8 + (start - first) * 4)
+                ordinals[part] = np.frombuffer(stream.read((stop - start) * 4), "<u4")
+                ordinals[part] += run * self.held
+                filled = part.stop
+
+
+@dataclass(frozen=True)
+class Gather(Task):
+    """All marks of one group of shards."""
+
+    name: str
+    group: int
+    partition: str  # folders
+    match: str
+    ranges: int
+
+    def run(self, commit: Commit) -> None:
+        path = commit.path(self.name + ".marks")
+        with (
+            storage.open_input(storage.join(self.partition, self.name + ".marks")) as stream,
+            open(path, "wb") as copy,
+        ):
+            while data := stream.read(CHUNK):
+                copy.write(data)
+            size = copy.tell()
+        if size:
+            marks = np.memmap(path, np.uint8, "r+", shape=(size,))
+            for part in range(self.ranges):
+                for ordinals in self._repeats(numbered(part)):
+                    marks[ordinals] = 1
+            marks.flush()
+        with storage.open_input(storage.join(self.partition, self.name + ".shards.npy")) as stream:
+            firsts = np.load(stream)
+        with open(commit.path(self.name + ".shards.npy"), "wb") as shards:
+            np.save(shards, firsts)
+
+    def _repeats(self, part: str) -> Iterator[np.ndarray]:
+        with storage.open_input(storage.join(self.match, part + ".index")) as stream:
+            stream.seek(self.group * 8)
+            start, stop = np.frombuffer(stream.read(16), "<i8").tolist()
+        if start == stop:
+            return
+        with storage.open_input(storage.join(self.match, part + ".repeats")) as stream:
+            stream.seek(start * 8)
+            while start < stop:
+                count = min(CHUNK, stop - start)
+                yield np.frombuffer(stream.read(count * 8), "<i8")
+                start += count
+
+
+def read_marks(folder: str, group: str, shard: int) -> np.ndarray:
+    """The marks of one shard of a group, bool (keys that take part,)."""
+    with storage.open_input(storage.join(folder, group + ".shards.npy")) as stream:
+        start, stop = np.load(stream)[shard : shard + 2].tolist()
+    with storage.open_input(storage.join(folder, group + ".marks")) as stream:
+        stream.seek(start)
+        return np.frombuffer(stream.read(stop - start), np.uint8).astype(bool)

@@ -1,0 +1,287 @@
+"""Grams, that is runs of tokens, of many texts: their hashes, a sample of them, and the spans that known ones cover.
+
+A text is read token by token and only the last gram is held, so that memory does not grow with the text. No gram crosses
+from one text into the next. Hashes are polynomials over token hashes modulo 2^64, mixed; as *keys* they are even and never 0,
+which leaves the lowest bit to flags (kernels.key_table).
+
+The sample are *minimisers* (Schleimer, Wilkerson and Aiken, SIGMOD 2003; Roberts et al., Bioinformatics 20, 2004): of the k-grams
+inside each gram of `length` tokens the one with the smallest hash, the leftmost of equal ones. Two equal grams have
+equal minimisers at the same place within them; neighbouring grams mostly share theirs, so that of random tokens
+2 / (length - k + 2) are sampled.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+
+import numpy as np
+from numba import njit
+
+from gristmill.kernels.code_points import SPACE, decode, trait
+from gristmill.kernels.key_table import even, find
+from gristmill.kernels.leaf import leaf
+from gristmill.kernels.word_hash import HASH_BASE, mix
+
+WORDS, BYTES = 0, 1
+READINGS = {"words": WORDS, "bytes": BYTES}
+
+
+def sampled_length(length: int) -> int:
+    """Tokens of the k-grams that minimisers are chosen from: half a gram, long enough to be rare by chance."""
+    return (length + 1) // 2
+
+
+def sampled_share(length: int) -> float:
+    """Share of the places of a random text that are minimisers."""
+    return 2 / (length - sampled_length(length) + 2)
+
+
+@cache
+def byte_values() -> np.ndarray:
+    """The hash of each byte as a token, uint64 (256,)."""
+    values = _byte_values()
+    values.flags.writeable = False
+    return values
+
+
+@njit(cache=True, nogil=True)
+def _byte_values():
+    values = np.empty(256, np.uint64)
+    for byte in range(256):
+        values[byte] = mix((np.uint64(byte) + np.uint64(1)) * HASH_BASE)
+    return values
+
+
+@leaf
+def _may_be_space(byte):
+    """Whether a character beyond ASCII that begins with this byte may be white space: U+0085 … U+3000."""
+    return byte == 0xC2 or (0xE1 <= byte <= 0xE3)
+
+
+@leaf
+def next_word(data, at, end, blocks, traits):
+    """Start, end and hash of the first word from `at` on, as `str.split()` has them; start is `end` when there is none."""
+    while at < end:
+        byte = data[at]
+        if byte < 0x80:
+            if traits[byte] & SPACE == 0:
+                break
+            at += 1
+        else:
+            code, after = decode(data, at, end)
+            if trait(blocks, traits, code) & SPACE == 0:
+                break
+            at = after
+    start = at
+    total = np.uint64(0)
+    while at < end:
+        byte = data[at]
+        if byte < 0x80:
+            if traits[byte] & SPACE:
+                break
+        elif _may_be_space(byte):
+            code, _ = decode(data, at, end)
+            if trait(blocks, traits, code) & SPACE:
+                break
+        total = total * HASH_BASE + np.uint64(byte) + np.uint64(1)
+        at += 1
+    return start, at, mix(total)
+
+
+@leaf
+def next_token(data, at, end, reading, blocks, traits, values):
+    """Start, end and hash of the next token; start is `end` when there is none."""
+    if reading == BYTES:
+        if at < end:
+            return at, at + 1, values[data[at]]
+        return end, end, np.uint64(0)
+    return next_word(data, at, end, blocks, traits)
+
+
+@leaf
+def power(exponent):
+    """HASH_BASE to a power modulo 2^64."""
+    result = np.uint64(1)
+    for _ in range(exponent):
+        result *= HASH_BASE
+    return result
+
+
+@leaf
+def least_of(hashes, place, number):
+    """Number and hash of the smallest of the last k-grams up to `number`, the leftmost of equal ones.
+
+    hashes: a ring of them; place: where the next one goes, which is where the oldest is.
+    """
+    size = len(hashes)
+    oldest = number - size + 1
+    best = oldest
+    least = hashes[place]
+    for step in range(1, size):
+        place = place + 1 if place + 1 < size else 0
+        if hashes[place] < least:
+            least = hashes[place]
+            best = oldest + step
+    return best, least
+
+
+@njit(cache=True, nogil=True)
+def sample_minimisers(data, offsets, keep, row, length, reading, blocks, traits, values, found, count):
+    """Write the keys of the minimisers of the texts from `row` on behind `count` others; returns row and count.
+
+    keep: bool (rows,), texts that take part. found: uint64; stops before a text that might not fit.
+    """
+    k = (length + 1) // 2
+    size = length - k + 1
+    tokens = np.empty(k, np.uint64)
+    hashes = np.empty(size, np.uint64)
+    power_k = power(k)
+    while row < len(offsets) - 1:
+        at, end = offsets[row], offsets[row + 1]
+        if keep[row] and end - at >= length:
+            if count + most_grams(end - at, length, reading) > len(found):
+                break
+            tokens[:] = np.uint64(0)
+            rolling = np.uint64(0)
+            number = -k  # of the k-gram that the next token ends
+            slot = place = best = 0
+            least = np.uint64(0)
+            last = -1
+            while True:
+                start, at, value = next_token(data, at, end, reading, blocks, traits, values)
+                if start == end:
+                    break
+                rolling = rolling * HASH_BASE + value - tokens[slot] * power_k
+                tokens[slot] = value
+                slot = slot + 1 if slot + 1 < k else 0
+                number += 1
+                if number < 0:
+                    continue
+                gram = mix(rolling)
+                hashes[place] = gram
+                place = place + 1 if place + 1 < size else 0
+                if number == 0 or gram < least:
+                    best, least = number, gram
+                elif best <= number - size:
+                    best, least = least_of(hashes, place, number)
+                if number >= size - 1 and best != last:
+                    found[count] = even(mix(least))
+                    count += 1
+                    last = best
+        row += 1
+    return row, count
+
+
+@leaf
+def most_grams(size, length, reading):
+    """Most grams that a text of `size` bytes can have."""
+    tokens = size if reading == BYTES else (size + 1) // 2
+    return max(0, tokens - length + 1)
+
+
+@njit(cache=True, nogil=True)
+def grams_near(data, offsets, keep, row, stop, length, reading, blocks, traits, values, table, found, count):
+    """Write the keys of the grams whose minimiser is in `table`, of the texts [row, stop); returns row and count.
+
+    keep, found: as for `sample_minimisers`. table: uint64, see kernels.key_table.
+    """
+    k = (length + 1) // 2
+    size = length - k + 1
+    tokens = np.empty(length, np.uint64)
+    hashes = np.empty(size, np.uint64)
+    power_k, power_all = power(k), power(length)
+    while row < stop:
+        at, end = offsets[row], offsets[row + 1]
+        if keep[row] and end - at >= length:
+            if count + most_grams(end - at, length, reading) > len(found):
+                break
+            tokens[:] = np.uint64(0)
+            rolling, whole = np.uint64(0), np.uint64(0)
+            number = -k
+            slot = place = best = 0
+            slot_k = length - k  # of the token that leaves the k-gram
+            least = np.uint64(0)
+            last = -1
+            wanted = False
+            while True:
+                start, at, value = next_token(data, at, end, reading, blocks, traits, values)
+                if start == end:
+                    break
+                rolling = rolling * HASH_BASE + value - tokens[slot_k] * power_k
+                whole = whole * HASH_BASE + value - tokens[slot] * power_all
+                tokens[slot] = value
+                slot = slot + 1 if slot + 1 < length else 0
+                slot_k = slot_k + 1 if slot_k + 1 < length else 0
+                number += 1
+                if number < 0:
+                    continue
+                gram = mix(rolling)
+                hashes[place] = gram
+                place = place + 1 if place + 1 < size else 0
+                if number == 0 or gram < least:
+                    best, least = number, gram
+                elif best <= number - size:
+                    best, least = least_of(hashes, place, number)
+                if number >= size - 1:
+                    if best != last:
+                        wanted = find(table, even(mix(least))) >= 0
+                        last = best
+                    if wanted:
+                        found[count] = even(mix(whole))
+                        count += 1
+        row += 1
+    return row, count
+
+
+@njit(cache=True, nogil=True)
+def covered_spans(
+    data, offsets, keep, row, stop, length, reading, blocks, traits, values, table, spare_first, rows, starts, ends, count
+):
+    """Write the spans that grams in `table` cover in the texts [row, stop), behind `count` others; returns the count.
+
+    table: its flags say "also stands earlier"; with spare_first a gram without the flag is passed over once, and
+    flagged then. rows, starts, ends: int64, with room for `most_spans`; bytes counted from the start of each text.
+    A span is as long as grams in it overlap or touch.
+    """
+    tokens = np.empty(length, np.uint64)
+    begins = np.empty(length, np.int64)
+    power_all = power(length)
+    while row < stop:
+        first, end = offsets[row], offsets[row + 1]
+        if keep[row] and end - first >= length:
+            at = first
+            tokens[:] = np.uint64(0)
+            whole = np.uint64(0)
+            slot = 0
+            number = 0  # tokens so far
+            covered = -1  # tokens up to the end of the open span
+            while True:
+                start, at, value = next_token(data, at, end, reading, blocks, traits, values)
+                if start == end:
+                    break
+                whole = whole * HASH_BASE + value - tokens[slot] * power_all
+                tokens[slot] = value
+                begins[slot] = start
+                slot = slot + 1 if slot + 1 < length else 0  # now that of the gram's first token
+                number += 1
+                if number < length:
+                    continue
+                place = find(table, even(mix(whole)))
+                if place < 0:
+                    continue
+                if spare_first and table[place] & np.uint64(1) == 0:
+                    table[place] |= np.uint64(1)
+                    continue
+                if covered < number - length:
+                    rows[count] = row
+                    starts[count] = begins[slot] - first
+                    count += 1
+                covered = number
+                ends[count - 1] = at - first
+        row += 1
+    return count
+
+
+def most_spans(offsets: np.ndarray, length: int) -> int:
+    """Most spans that texts can have: disjoint, each of `length` bytes at least."""
+    return int((np.diff(offsets) // length).sum())
