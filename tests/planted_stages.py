@@ -1,7 +1,7 @@
 """Stages that cut, stall, crash and die on purpose, found through entry points like any third party's.
 
-`install(folder)` writes the distribution that names them; with that folder and the project's own on PYTHONPATH, recipes and worker
-processes know the kinds `planted_*`.
+`install(folder)` writes the distribution that names them; with that folder and the project's own on
+PYTHONPATH, recipes and worker processes know the kinds `planted_*`.
 """
 
 from __future__ import annotations

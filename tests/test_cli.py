@@ -24,12 +24,17 @@ def plain() -> dict[str, str]:
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("sources:\n  web:\n    read: jsnol\n    input: x\n", "recipe.yaml:3: unknown stage kind 'jsnol'. Did you mean 'jsonl'?"),
+        (
+            "sources:\n  web:\n    read: jsnol\n    input: x\n",
+            "recipe.yaml:3: unknown stage kind 'jsnol'. Did you mean 'jsonl'?",
+        ),
         ("sources: [\n", "recipe.yaml:2: not valid YAML"),
         ("sources:\n  web:\n    read: jsonl\n    input: none.jsonl\n", "none.jsonl: no such file"),
     ],
 )
-def test_mistake_in_a_recipe_ends_with_2_and_no_traceback(plain: dict[str, str], tmp_path: Path, text: str, says: str) -> None:
+def test_mistake_in_a_recipe_ends_with_2_and_no_traceback(
+    plain: dict[str, str], tmp_path: Path, text: str, says: str
+) -> None:
     (tmp_path / "recipe.yaml").write_text(text)
     for command in ("plan", "run"):
         done = run([command, "recipe.yaml"], tmp_path, plain)
@@ -51,7 +56,9 @@ def test_mistake_on_the_command_line_ends_with_2(plain: dict[str, str], tmp_path
     assert "Traceback" not in done.stderr
 
 
-@pytest.mark.parametrize("assignment", ["memory", "memroy=1", "sources.web.read.jsonl.fields.txet=a", "memory=[", "sources.x=1"])
+@pytest.mark.parametrize(
+    "assignment", ["memory", "memroy=1", "sources.web.read.jsonl.fields.txet=a", "memory=[", "sources.x=1"]
+)
 def test_mistake_in_set_is_shown_with_the_assignment(plain: dict[str, str], tmp_path: Path, assignment: str) -> None:
     write_jsonl(tmp_path / "a.jsonl", [text_of(1)])
     write_recipe(tmp_path / "r.yaml", {"web": {"read": "jsonl", "input": "a.jsonl"}})
@@ -84,7 +91,8 @@ def test_stages_of_a_third_party_are_listed_documented_and_in_the_schema(tmp_pat
 
 
 @pytest.mark.parametrize(
-    ("target", "command"), [("no.such:Thing", "run"), ("json:nothing", "run"), ("json:dumps", "run"), ("no.such:Thing", "stages")]
+    ("target", "command"),
+    [("no.such:Thing", "run"), ("json:nothing", "run"), ("json:dumps", "run"), ("no.such:Thing", "stages")],
 )
 def test_broken_third_party_package_is_named(tmp_path: Path, target: str, command: str) -> None:
     info = tmp_path / "site" / "broken-1.0.dist-info"
@@ -124,7 +132,13 @@ def test_nothing_to_do_imports_nothing_heavy(tmp_path: Path) -> None:
     assert run(["run", recipe, "-w", 1, "-q"], tmp_path, env).returncode == 0
     write_recipe(
         tmp_path / "every.yaml",
-        {"web": {"read": "warc", "input": "in/a.jsonl", "stages": ["url", "language", "gopher_repetition", "gopher_quality"]}},
+        {
+            "web": {
+                "read": "warc",
+                "input": "in/a.jsonl",
+                "stages": ["url", "language", "gopher_repetition", "gopher_quality"],
+            }
+        },
         stages=["exact", "minhash"],
         tokenize={"train": {"vocabulary": 300}},
     )

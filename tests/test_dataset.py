@@ -55,9 +55,23 @@ def add_layer(
 def dataset(tmp_path: Path) -> Dataset:
     """Six rows in groups of four and two; row 4 dropped at once, row 1 and 4 later; two layers of cuts."""
     shard = write_shard(tmp_path, "web", "one", TEXTS, dropped=[4], batch_rows=4)
-    first = [[{"start": 0, "end": 5, "replacement": None}], None, None, [{"start": 4, "end": 5, "replacement": "→"}], None, []]
+    first = [
+        [{"start": 0, "end": 5, "replacement": None}],
+        None,
+        None,
+        [{"start": 4, "end": 5, "replacement": "→"}],
+        None,
+        [],
+    ]
     shard = add_layer(tmp_path, shard, "first", [4, 2], {"n": pa.array([0, 1, 2, 3, 4, None])}, cuts=first)
-    second = [[{"start": 0, "end": 0, "replacement": "1 "}], None, None, [{"start": 4, "end": 7, "replacement": "-"}], None, None]
+    second = [
+        [{"start": 0, "end": 0, "replacement": "1 "}],
+        None,
+        None,
+        [{"start": 4, "end": 7, "replacement": "-"}],
+        None,
+        None,
+    ]
     shard = add_layer(tmp_path, shard, "second", [4, 2], drops=[-1, 0, -1, -1, 1, -1], cuts=second)
     return Dataset("web", (shard,))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -67,8 +68,18 @@ WRONG = {
     "misspelt top field": (SOURCES + "stagse: [exact]\n", 5, "stagse", "'stages'"),
     "misspelt source field": (SOURCES + "    drop_erly: []\n", 5, "sources.web.drop_erly", "'drop_early'"),
     "misspelt kind of source": ("sources:\n  web:\n    input: x\n    read: jsnol\n", 4, "jsnol", "'jsonl'"),
-    "misspelt kind of stage": (SOURCES + "    stages:\n      - gopher_qualty\n", 6, "gopher_qualty", "'gopher_quality'"),
-    "misspelt kind with settings": (SOURCES + "    stages:\n      - langauge: {keep: [en]}\n", 6, "langauge", "'language'"),
+    "misspelt kind of stage": (
+        SOURCES + "    stages:\n      - gopher_qualty\n",
+        6,
+        "gopher_qualty",
+        "'gopher_quality'",
+    ),
+    "misspelt kind with settings": (
+        SOURCES + "    stages:\n      - langauge: {keep: [en]}\n",
+        6,
+        "langauge",
+        "'language'",
+    ),
     "misspelt setting": (
         SOURCES + "    stages:\n      - language:\n          keep: [en]\n          treshold: 0.5\n",
         8,
@@ -88,7 +99,12 @@ WRONG = {
         "found 'high'",
     ),
     "out of range": (SOURCES + "    stages:\n      - language: {threshold: 7}\n", 6, "threshold", "found 7"),
-    "wrong choice": (SOURCES + "stages:\n  - exact:\n      normalise: word\n", 7, "stages.0.exact.normalise", "'words'"),
+    "wrong choice": (
+        SOURCES + "stages:\n  - exact:\n      normalise: word\n",
+        7,
+        "stages.0.exact.normalise",
+        "'words'",
+    ),
     "missing setting": ("sources:\n  web:\n    read: dataset\n", 3, "source", "required"),
     "missing read": ("sources:\n  web:\n    input: x\n", 2, "sources.web", "`read:` is missing"),
     "empty source": ("sources:\n  web:\n", 2, "sources.web", "`read:` is missing"),
@@ -98,14 +114,29 @@ WRONG = {
     "source as a word": ("sources:\n  web: jsonl\n", 2, "sources.web", "expected a mapping"),
     "bad name of a source": ("sources:\n  ../web: {read: jsonl}\n", 2, "'../web'", "no name"),
     "no input": ("sources:\n  web:\n    read: jsonl\n", 2, "sources.web", "no input"),
-    "input of the wrong type": ("sources:\n  web:\n    read: jsonl\n    input: [a, 3]\n", 4, "sources.web.input.1", "found 3"),
+    "input of the wrong type": (
+        "sources:\n  web:\n    read: jsonl\n    input: [a, 3]\n",
+        4,
+        "sources.web.input.1",
+        "found 3",
+    ),
     "a filter as source": ("sources:\n  web:\n    input: x\n    read: language\n", 4, "'language'", "not a source"),
     "a source as stage": (SOURCES + "    stages:\n      - jsonl\n", 6, "'jsonl'", "reads raw input"),
-    "two stages in one item": (SOURCES + "    stages:\n      - exact:\n        minhash:\n", 6, "stages.0", "expected one stage"),
+    "two stages in one item": (
+        SOURCES + "    stages:\n      - exact:\n        minhash:\n",
+        6,
+        "stages.0",
+        "expected one stage",
+    ),
     "stages as a mapping": (SOURCES + "    stages:\n      exact: {}\n", 5, "sources.web.stages", "expected a list"),
     "settings as a list": (SOURCES + "    stages:\n      - language: [en]\n", 6, "language", "as a mapping"),
     "stage as a number": (SOURCES + "    stages:\n      - 3\n", 6, "stages.0", "found 3"),
-    "second stage of a name": (SOURCES + "    stages:\n      - exact\n      - exact\n", 7, "'exact'", "second stage named"),
+    "second stage of a name": (
+        SOURCES + "    stages:\n      - exact\n      - exact\n",
+        7,
+        "'exact'",
+        "second stage named",
+    ),
     "second stage given the name": (
         SOURCES + "    stages:\n      - language\n      - gopher_quality: {name: language}\n",
         7,
@@ -125,7 +156,12 @@ WRONG = {
         "name",
     ),
     "bad name of a stage": (SOURCES + "    stages:\n      - exact: {name: A/b}\n", 6, "'A/b'", "no name for a stage"),
-    "shard-wise stage across sources": (SOURCES + "stages:\n  - exact\n  - language\n", 7, "'language'", "cross-source"),
+    "shard-wise stage across sources": (
+        SOURCES + "stages:\n  - exact\n  - language\n",
+        7,
+        "'language'",
+        "cross-source",
+    ),
     "unknown in drop_early": (
         SOURCES + "    drop_early: [langauge]\n    stages:\n      - language\n",
         5,
@@ -138,8 +174,18 @@ WRONG = {
         "'exact'",
         "shard-wise",
     ),
-    "drop_early as a word": (SOURCES + "    drop_early: language\n    stages: [language]\n", 5, "drop_early", "expected a list"),
-    "a source that reads itself": ("sources:\n  web:\n    read: {dataset: {source: web}}\n", 3, "web reads web", "cycle"),
+    "drop_early as a word": (
+        SOURCES + "    drop_early: language\n    stages: [language]\n",
+        5,
+        "drop_early",
+        "expected a list",
+    ),
+    "a source that reads itself": (
+        "sources:\n  web:\n    read: {dataset: {source: web}}\n",
+        3,
+        "web reads web",
+        "cycle",
+    ),
     "sources that read each other": (
         "sources:\n  a:\n    read: {dataset: {source: b}}\n  b:\n    read: {dataset: {source: c}}\n"
         "  c:\n    read: {dataset: {source: a}}\n",
@@ -195,7 +241,9 @@ def test_column_nobody_writes_is_told_before_any_work(tmp_path: Path, monkeypatc
 
     (tmp_path / "x.jsonl").write_text("")
     monkeypatch.setattr(GopherQuality, "decides_on", ("langauge.code",))
-    text = "sources:\n  web:\n    input: x.jsonl\n    read: jsonl\n    stages:\n      - language\n      - gopher_quality\n"
+    text = (
+        "sources:\n  web:\n    input: x.jsonl\n    read: jsonl\n    stages:\n      - language\n      - gopher_quality\n"
+    )
     with pytest.raises(UserError) as caught:
         build_graph(load(tmp_path, text))
     assert caught.value.where == f"{tmp_path}/r.yaml:7"
@@ -205,7 +253,9 @@ def test_column_nobody_writes_is_told_before_any_work(tmp_path: Path, monkeypatc
 # -- where paths are seen from ----------------------------------------------------------------------------------------
 
 
-def test_recipe_paths_are_seen_from_the_recipe_and_set_paths_from_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_recipe_paths_are_seen_from_the_recipe_and_set_paths_from_here(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     here = tmp_path / "here"
     here.mkdir()
     monkeypatch.chdir(here)
@@ -245,7 +295,7 @@ def test_mistake_in_set_points_at_the_command_line(tmp_path: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def validator():
+def validator() -> Any:
     jsonschema = pytest.importorskip("jsonschema")
     from gristmill.report.reference import recipe_schema
 
@@ -261,14 +311,16 @@ def as_json(text: str) -> object:
 
 
 @pytest.mark.parametrize("path", sorted((PROJECT / "configs").glob("*.yaml")), ids=lambda path: path.name)
-def test_schema_and_loader_accept_every_shipped_recipe(validator, path: Path) -> None:
+def test_schema_and_loader_accept_every_shipped_recipe(validator: Any, path: Path) -> None:
     validator.validate(as_json(path.read_text()))
     recipe.load(str(path))
 
 
-def test_schema_accepts_the_forms_of_a_stage(validator) -> None:
+def test_schema_accepts_the_forms_of_a_stage(validator: Any) -> None:
     validator.validate(as_json(GOOD))
-    validator.validate(as_json(SOURCES + "    group: 100 MB\n    stages:\n      - exact:\n      - url: {name: first}\n"))
+    validator.validate(
+        as_json(SOURCES + "    group: 100 MB\n    stages:\n      - exact:\n      - url: {name: first}\n")
+    )
 
 
 @pytest.mark.parametrize(
@@ -294,5 +346,5 @@ def test_schema_accepts_the_forms_of_a_stage(validator) -> None:
         "memory without a known unit",
     ],
 )
-def test_schema_refuses_what_the_loader_refuses(validator, case: str) -> None:
+def test_schema_refuses_what_the_loader_refuses(validator: Any, case: str) -> None:
     assert not validator.is_valid(as_json(WRONG[case][0]))

@@ -70,7 +70,11 @@ def test_glob_is_sorted_and_crosses_folders(tmp_path: Path) -> None:
         path.touch()
     (tmp_path / "folder.txt").mkdir()
     assert storage.glob(f"{tmp_path}/*.txt") == [f"{tmp_path}/a.txt", f"{tmp_path}/b.txt"]
-    assert storage.glob(f"{tmp_path}/**/*.txt") == [f"{tmp_path}/a.txt", f"{tmp_path}/b.txt", f"{tmp_path}/sub/deep/c.txt"]
+    assert storage.glob(f"{tmp_path}/**/*.txt") == [
+        f"{tmp_path}/a.txt",
+        f"{tmp_path}/b.txt",
+        f"{tmp_path}/sub/deep/c.txt",
+    ]
     assert storage.glob(f"{tmp_path}/plain") == [f"{tmp_path}/plain"]
 
 

@@ -19,7 +19,10 @@ BUILT_IN = {
     "jsonl": "gristmill.sources.jsonl:JsonLines",
     "parquet": "gristmill.sources.parquet:Parquet",
     "text": "gristmill.sources.text:PlainText",
+    "wikipedia": "gristmill.sources.wikipedia:Wikipedia",
     "dataset": "gristmill.sources.dataset:DatasetSource",
+    "stackexchange": "gristmill.sources.stackexchange:StackExchange",
+    "gutenberg": "gristmill.sources.gutenberg:Gutenberg",
     # filters
     "url": "gristmill.filters.url:UrlFilter",
     "language": "gristmill.filters.language:Language",
@@ -28,6 +31,7 @@ BUILT_IN = {
     # dedup
     "exact": "gristmill.dedup.exact:Exact",
     "minhash": "gristmill.dedup.minhash:MinHash",
+    "substring": "gristmill.dedup.substring:ExactSubstring",
     "url_dedup": "gristmill.dedup.url:UrlDedup",
     "paragraphs": "gristmill.dedup.paragraphs:ParagraphDedup",
 }

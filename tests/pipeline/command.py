@@ -24,7 +24,9 @@ def environment(planted: Path | None = None, **more: str) -> dict[str, str]:
     return found
 
 
-def start(arguments: Sequence[object], cwd: Path, env: Mapping[str, str], prefix: Sequence[str] = ()) -> subprocess.Popen[str]:
+def start(
+    arguments: Sequence[object], cwd: Path, env: Mapping[str, str], prefix: Sequence[str] = ()
+) -> subprocess.Popen[str]:
     """Begin a command in a session of its own, so that a signal to its group reaches nobody else."""
     return subprocess.Popen(
         [*prefix, *COMMAND, *map(str, arguments)],

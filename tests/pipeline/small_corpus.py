@@ -49,7 +49,9 @@ def write_corpus(folder: Path, files: int = 3, documents: int = 20) -> list[Path
 
 def write_recipe(path: Path, sources: Mapping[str, Any], **top: Any) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(yaml.safe_dump({"sources": dict(sources), **top}, sort_keys=False, allow_unicode=True), encoding="utf-8")
+    path.write_text(
+        yaml.safe_dump({"sources": dict(sources), **top}, sort_keys=False, allow_unicode=True), encoding="utf-8"
+    )
     return path
 
 

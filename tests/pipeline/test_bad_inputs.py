@@ -22,7 +22,9 @@ from tests.pipeline.small_corpus import text_of, usual_recipe, write_jsonl, writ
         ("http://127.0.0.1:9/x.jsonl", "127.0.0.1:9"),
     ],
 )
-def test_input_that_leads_to_no_file_is_a_user_error(planted: dict[str, str], tmp_path: Path, pattern: str, says: str) -> None:
+def test_input_that_leads_to_no_file_is_a_user_error(
+    planted: dict[str, str], tmp_path: Path, pattern: str, says: str
+) -> None:
     write_jsonl(tmp_path / "in" / "a.jsonl", [text_of(1)])
     (tmp_path / "empty_folder").mkdir()
     recipe = usual_recipe(tmp_path, input=pattern)
@@ -47,7 +49,9 @@ def test_folder_as_input_means_its_files_of_the_format(planted: dict[str, str], 
 def test_files_of_the_same_name_in_two_folders_are_two_shards(planted: dict[str, str], tmp_path: Path) -> None:
     for folder in ("x", "y"):
         write_jsonl(tmp_path / folder / "in" / "a.jsonl", [text_of(1)])
-    result = run_here(usual_recipe(tmp_path, input="x/in/*.jsonl, y/in/*.jsonl"), tmp_path / "root", stage="web/documents")
+    result = run_here(
+        usual_recipe(tmp_path, input="x/in/*.jsonl, y/in/*.jsonl"), tmp_path / "root", stage="web/documents"
+    )
     assert result.ok
     assert result.summary["sources"]["web"]["documents"]["documents"] == 2
 

@@ -46,7 +46,9 @@ def test_cuts_of_two_stages_are_carried_out_in_order(tmp_path: Path) -> None:
 
 def test_changed_cut_runs_the_signals_behind_it_again(tmp_path: Path) -> None:
     write_jsonl(tmp_path / "in" / "a.jsonl", ["ab ba"])
-    recipe = usual_recipe(tmp_path, ["planted_length", {"planted_cut": {"word": "b"}}, {"planted_length": {"name": "after"}}], [])
+    recipe = usual_recipe(
+        tmp_path, ["planted_length", {"planted_cut": {"word": "b"}}, {"planted_length": {"name": "after"}}], []
+    )
     run_here(recipe, tmp_path / "root")
     again = run_here(recipe, tmp_path / "root", "sources.web.stages.planted_cut.word=a")
     assert again.ok, again.failures
@@ -61,7 +63,9 @@ def test_stage_reads_the_column_of_a_stage_before_it(tmp_path: Path) -> None:
     assert run_here(recipe, tmp_path / "root").ok
     assert texts(opened(recipe, tmp_path / "root")) == ["ab", "abcd"]
     wrong = usual_recipe(tmp_path, ["planted_follower", "planted_length"], [])
-    with pytest.raises(UserError, match=r"planted_follower reads the column 'planted_length.bytes', which no stage before it"):
+    with pytest.raises(
+        UserError, match=r"planted_follower reads the column 'planted_length.bytes', which no stage before it"
+    ):
         run_here(wrong, tmp_path / "root")
 
 
@@ -82,7 +86,11 @@ def test_drop_early_keeps_the_same_survivors_and_says_why_in_the_ledger(tmp_path
     figures = result.summary["sources"]["web"]
     assert figures["balanced"]
     assert figures["dropped_early"]["url.curated_source"] == 20
-    assert set(figures["dropped_early"]) == {"url.curated_source", "planted_length.too_short", "planted_length.too_long"}
+    assert set(figures["dropped_early"]) == {
+        "url.curated_source",
+        "planted_length.too_short",
+        "planted_length.too_long",
+    }
     assert set(figures["removed"]) <= {"planted_twins.twin"}
     assert figures["documents"]["documents"] < figures["records"] == 60
 
@@ -121,7 +129,16 @@ def test_drop_early_of_a_stage_that_reads_a_later_column_works_or_is_refused(tmp
 
 
 def test_every_record_is_in_the_ledger_once(tmp_path: Path) -> None:
-    lines = ['{"text": "one two three"}', "not json", '{"text": ""}', '{"other": 1}', '{"text": "four"}', "", '{"text": 5}', "[1]"]
+    lines = [
+        '{"text": "one two three"}',
+        "not json",
+        '{"text": ""}',
+        '{"other": 1}',
+        '{"text": "four"}',
+        "",
+        '{"text": 5}',
+        "[1]",
+    ]
     (tmp_path / "in").mkdir()
     (tmp_path / "in" / "a.jsonl").write_text("\n".join(lines))
     write_corpus(tmp_path / "in", files=2)
@@ -161,7 +178,11 @@ def test_compact_and_dataset_source_have_the_survivors_of_the_dataset(tmp_path: 
     web = {
         "read": "jsonl",
         "input": "in/*.jsonl",
-        "stages": [{"planted_length": {"minimum": 150}}, {"planted_cut": {"word": "miller", "by": "Müller"}}, "planted_twins"],
+        "stages": [
+            {"planted_length": {"minimum": 150}},
+            {"planted_cut": {"word": "miller", "by": "Müller"}},
+            "planted_twins",
+        ],
     }
     again = {"read": {"dataset": {"source": "web"}}, "stages": [{"planted_length": {"minimum": 300}}]}
     recipe = write_recipe(tmp_path / "r.yaml", {"again": again, "web": web})

@@ -106,10 +106,14 @@ def test_input_folder_without_permission_is_a_user_error(planted: dict[str, str]
     assert "recipe.yaml:4" in done.stderr
 
 
-def test_input_file_without_permission_is_a_failed_task_and_the_others_finish(planted: dict[str, str], tmp_path: Path) -> None:
+def test_input_file_without_permission_is_a_failed_task_and_the_others_finish(
+    planted: dict[str, str], tmp_path: Path
+) -> None:
     write_corpus(tmp_path / "in", files=2, documents=2)
     (tmp_path / "in" / "part0.jsonl").chmod(0o000)
-    done = run(["run", usual_recipe(tmp_path), "--root", tmp_path / "root", "-w", 1], tmp_path, planted, without_capabilities())
+    done = run(
+        ["run", usual_recipe(tmp_path), "--root", tmp_path / "root", "-w", 1], tmp_path, planted, without_capabilities()
+    )
     assert done.returncode == 1, done.stderr
     assert "part0.jsonl: no permission to read" in done.stderr
     assert "1 task failed" in done.stderr

@@ -8,13 +8,16 @@ import random
 import signal
 import subprocess
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
-import psutil
+import psutil  # type: ignore[import-untyped]
 import pytest
 
 from tests.pipeline.command import data_files, run_here, start, temporary_files
 from tests.pipeline.small_corpus import usual_recipe, write_corpus
+
+Stalled = tuple[subprocess.Popen[str], list[psutil.Process]]
 
 FOREVER = [{"planted_trouble": {"marker": "", "how": "sleep", "seconds": 60}}]
 
@@ -47,7 +50,7 @@ def assert_gone(processes: list[psutil.Process], seconds: float = 6) -> None:
 
 
 @pytest.fixture
-def stalled(planted: dict[str, str], tmp_path: Path):
+def stalled(planted: dict[str, str], tmp_path: Path) -> Iterator[Stalled]:
     """A run whose tasks have begun to write and do not end."""
     write_corpus(tmp_path / "in", documents=5)
     recipe = usual_recipe(tmp_path, FOREVER)
@@ -63,7 +66,9 @@ def stalled(planted: dict[str, str], tmp_path: Path):
 
 
 @pytest.mark.parametrize(("signum", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_signal_ends_the_run_with_a_message_and_no_orphans(stalled, tmp_path: Path, signum: int, code: int) -> None:
+def test_signal_ends_the_run_with_a_message_and_no_orphans(
+    stalled: Stalled, tmp_path: Path, signum: int, code: int
+) -> None:
     process, workers = stalled
     process.send_signal(signum)
     _, error = process.communicate(timeout=20)
@@ -74,7 +79,7 @@ def test_signal_ends_the_run_with_a_message_and_no_orphans(stalled, tmp_path: Pa
     assert temporary_files(tmp_path / "root") == []
 
 
-def test_workers_die_with_a_killed_parent(stalled, tmp_path: Path) -> None:
+def test_workers_die_with_a_killed_parent(stalled: Stalled, tmp_path: Path) -> None:
     process, workers = stalled
     process.kill()
     process.wait()
@@ -87,7 +92,7 @@ def test_workers_die_with_a_killed_parent(stalled, tmp_path: Path) -> None:
     assert not any("/documents-" in name for name in temporary_files(folder))
 
 
-def test_two_runs_on_one_root_at_a_time_are_refused(stalled, planted: dict[str, str], tmp_path: Path) -> None:
+def test_two_runs_on_one_root_at_a_time_are_refused(stalled: Stalled, planted: dict[str, str], tmp_path: Path) -> None:
     second = start(["run", tmp_path / "recipe.yaml", "--root", tmp_path / "root"], tmp_path, planted)
     _, error = second.communicate(timeout=60)
     assert second.returncode == 2

@@ -55,7 +55,9 @@ def test_markup_in_a_reason_is_shown_as_it_is(planted: dict[str, str], tmp_path:
     write_corpus(tmp_path / "in", files=1, documents=2)
     recipe = usual_recipe(tmp_path, [{"planted_trouble": {"marker": "", "how": "markup"}}])
     arguments = ["run", str(recipe), "--root", str(tmp_path / "root"), "-w", "1"]
-    child = pexpect.spawn(COMMAND[0], arguments, env=dict(planted) | {"TERM": "xterm"}, cwd=str(tmp_path), dimensions=(40, 200))
+    child = pexpect.spawn(
+        COMMAND[0], arguments, env=dict(planted) | {"TERM": "xterm"}, cwd=str(tmp_path), dimensions=(40, 200)
+    )
     child.expect_exact("[/red] of [bold]markup", timeout=60)
     child.expect("1 task failed")
     child.expect(pexpect.EOF)
@@ -68,7 +70,9 @@ def test_terminal_is_left_in_order_after_ctrl_c(planted: dict[str, str], tmp_pat
     write_corpus(tmp_path / "in", files=1, documents=2)
     recipe = usual_recipe(tmp_path, [{"planted_trouble": {"marker": "", "how": "sleep", "seconds": 60}}])
     arguments = ["run", str(recipe), "--root", str(tmp_path / "root"), "-w", "1"]
-    child = pexpect.spawn(COMMAND[0], arguments, env=dict(planted) | {"TERM": "xterm"}, cwd=str(tmp_path), dimensions=(40, 160))
+    child = pexpect.spawn(
+        COMMAND[0], arguments, env=dict(planted) | {"TERM": "xterm"}, cwd=str(tmp_path), dimensions=(40, 160)
+    )
     child.expect("web: documents", timeout=60)
     child.sendintr()
     rest = child.read()

@@ -96,9 +96,13 @@ def test_half_written_receipt_is_not_believed(finished: Path, tmp_path: Path) ->
 
 
 def test_task_that_fails_publishes_nothing(tmp_path: Path) -> None:
-    with pytest.raises(ArithmeticError), Commit(str(tmp_path / "out"), "a") as commit:
-        Path(commit.path("a.bin")).write_bytes(b"half")
-        raise ArithmeticError
+    def fail_half_way() -> None:
+        with Commit(str(tmp_path / "out"), "a") as commit:
+            Path(commit.path("a.bin")).write_bytes(b"half")
+            raise ArithmeticError
+
+    with pytest.raises(ArithmeticError):
+        fail_half_way()
     assert list((tmp_path / "out").iterdir()) == []
 
 

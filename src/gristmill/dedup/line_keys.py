@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
@@ -79,16 +80,16 @@ class LineKeys:
         }
 
     def _hashes(self, folded: np.ndarray, ends: np.ndarray) -> np.ndarray:
-        view = memoryview(np.ascontiguousarray(folded))
+        view = folded.data
         bounds = [0, *ends.tolist()]
         if self.hash == "xxh3":
             import xxhash
 
             digest: Callable[[memoryview], int] = xxhash.xxh3_64_intdigest
-            spans = zip(bounds, bounds[1:], strict=False)
-            return np.fromiter((digest(view[start:end]) for start, end in spans), np.uint64, len(ends))
+            found = (digest(view[start:end]) for start, end in itertools.pairwise(bounds))
+            return np.fromiter(found, np.uint64, len(ends))
         joined = bytearray()
-        for start, end in zip(bounds, bounds[1:], strict=False):
+        for start, end in itertools.pairwise(bounds):
             joined += hashlib.sha1(view[start:end], usedforsecurity=False).digest()[:8]
         return np.frombuffer(bytes(joined), "<u8").astype(np.uint64)
 

@@ -189,6 +189,4 @@ def cuts_array(first: np.ndarray, starts: np.ndarray, ends: np.ndarray) -> pa.Ar
     spans = pa.StructArray.from_arrays(
         [pa.array(starts), pa.array(ends), pa.nulls(len(starts), pa.string())], fields=list(CUTS.value_type)
     )
-    return pa.ListArray.from_arrays(
-        pa.array(first, pa.int32()), spans, type=CUTS, mask=pa.array(np.diff(first) == 0)
-    )
+    return pa.ListArray.from_arrays(pa.array(first, pa.int32()), spans, type=CUTS, mask=pa.array(np.diff(first) == 0))

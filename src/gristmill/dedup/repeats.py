@@ -176,9 +176,7 @@ class KeyPartition(Task):
             np.save(stream, np.array(firsts, np.int64))
         commit.count(runs=len(index), records=0)
 
-    def _runs(
-        self, firsts: list[int], commit: Commit
-    ) -> Iterator[tuple[np.ndarray, np.ndarray | None, bool]]:
+    def _runs(self, firsts: list[int], commit: Commit) -> Iterator[tuple[np.ndarray, np.ndarray | None, bool]]:
         """Keys in order, `held` at a time; which of them stand in their row again; and whether they are the last.
 
         firsts: receives the first ordinal of each shard, and the number of ordinals.

@@ -83,9 +83,7 @@ def fold_character(character: str, *, digits_to_zero: bool, dropped: tuple[int, 
 def fold_text(line: str, *, digits_to_zero: bool, dropped: tuple[int, ...], accents: bool) -> str:
     """What `fold_lines` makes of one line, in Python: for lines whose lower case depends on neighbours."""
     lower = line.strip().lower()
-    return "".join(
-        fold_character(c, digits_to_zero=digits_to_zero, dropped=dropped, accents=accents) for c in lower
-    )
+    return "".join(fold_character(c, digits_to_zero=digits_to_zero, dropped=dropped, accents=accents) for c in lower)
 
 
 @njit(cache=True, nogil=True)

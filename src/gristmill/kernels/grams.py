@@ -235,7 +235,22 @@ def grams_near(data, offsets, keep, row, stop, length, reading, blocks, traits, 
 
 @njit(cache=True, nogil=True)
 def covered_spans(
-    data, offsets, keep, row, stop, length, reading, blocks, traits, values, table, spare_first, rows, starts, ends, count
+    data,
+    offsets,
+    keep,
+    row,
+    stop,
+    length,
+    reading,
+    blocks,
+    traits,
+    values,
+    table,
+    spare_first,
+    rows,
+    starts,
+    ends,
+    count,
 ):
     """Write the spans that grams in `table` cover in the texts [row, stop), behind `count` others; returns the count.
 

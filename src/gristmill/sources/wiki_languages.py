@@ -81,7 +81,7 @@ _REDIRECTS = {
 }
 _DISAMBIGUATION = {
     "bg": "пояснение|disambig",
-    "ca": "desambiguació|biografies|acrònim|desambigua",
+    "ca": "desambiguació|desambigua|disambig",
     "cs": "rozcestník|rozcestník - příjmení|rozcestník - křestní jméno",
     "da": "flertydig|flertydigt efternavn|dab",
     "de": "begriffsklärung",
@@ -100,11 +100,11 @@ _DISAMBIGUATION = {
     "pl": "ujednoznacznienie|ujednoznacznienie strona|ujedn",
     "pt": "desambiguação|desambig|desambigação|disambig",
     "ro": "dezambiguizare|dezambig|disambig",
-    "ru": "неоднозначность|неоднозначность2|disambig|список однофамильцев|фамилия",
+    "ru": "неоднозначность|неоднозначность2|disambig|список однофамильцев",
     "sl": "razločitev|razločitev2|disambig",
-    "sr": "вишезначна одредница|višeznačna odrednica|вишезначна|višeznačna|disambig|вод",
-    "sv": "förgrening|gren|grensida|namnförgrening|efternamn|ortnamn",
-    "uk": "неоднозначність|disambig|неоднозначність2|дн|прізвище",
+    "sr": "вишезначна одредница|višeznačna odrednica|вишезначна|višeznačna|disambig",
+    "sv": "förgrening|gren|grensida|namnförgrening",
+    "uk": "неоднозначність|disambig|неоднозначність2|дн",
 }
 _CLOSING_SECTIONS = {
     "bg": "източници|външни препратки|вижте също|бележки|литература|бележки и източници",

@@ -1,0 +1,210 @@
+"""Spans of text that stand more than once in the surviving documents, found exactly and in bounded memory.
+
+    sample:        a task per group of shards → keys of a sample of grams        (substring_grams)
+    match_sample:  a task per range of keys   → which of them stand twice        (substring_runs)
+    grams:         a task per group of shards → keys of the grams near these
+    match_grams:   a task per range of keys   → which of them stand twice
+    layers:        a task per shard           → spans, cuts, drops               (substring_layer)
+
+A *gram* is `length` tokens in a row. Two equal grams have the same minimiser (kernels.grams), so a gram whose minimiser stands
+nowhere else is no repeat; only the few others are compared as a whole.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import ClassVar, Literal
+
+import numpy as np
+
+from gristmill.commit import read_receipt
+from gristmill.dedup.shuffle import ShufflePlan, numbered
+from gristmill.dedup.substring_grams import GramReading, GramsNearSample, SampleGrams
+from gristmill.dedup.substring_layer import SUBSTRING_VALUES, SubstringLayer
+from gristmill.dedup.substring_runs import HELD_BYTES, MATCH_BYTES, MatchRuns, RepeatedKeys, keys_in
+from gristmill.kernels.text import Texts
+from gristmill.stage import GlobalStage, Phase, Scope, Task, setting
+
+BYTES_A_WORD = 6  # of text, with the space: English web pages
+COMPRESSION = 3  # bytes of text a byte of a documents file stands for, where its receipt does not say
+
+
+class ExactSubstring(GlobalStage):
+    """Remove spans of text, `length` tokens or longer, that stand more than once in the surviving documents of its scope.
+
+    A span is every token of every gram of `length` tokens that stands twice: in two documents, or in one, also
+    where the two overlap. No gram crosses from one document into the next. Words are equal when their bytes are; how
+    much and which white space lies between them does not matter.
+
+    `keep_first` leaves the first occurrence of each gram, by source, shard and row; of a text that repeats with a period shorter
+    than `length`, a line of dashes say, it leaves one period. The other modes count every copy.
+
+    A cut of words takes the white space at one side with it, so that one gap is left, the one with more newlines. A cut of
+    bytes begins and ends where characters do. Cutting brings texts together that were apart, which may make new repeats: a second
+    such stage behind this one finds them (Lee et al. run their tool twice).
+
+    Grams are compared by 63-bit hashes: of n grams that are compared, n^2 / 2^64 pairs are taken for equal by chance.
+    """
+
+    kind = "substring"
+    rules = ("duplicated", "too_little_left")
+    provides = SUBSTRING_VALUES
+    makes_cuts: ClassVar[bool] = True
+
+    length: int = setting(
+        50,
+        "least length of a repeated span",
+        source="RefinedWeb and Lee et al., of BPE tokens, not words [B]; Lee et al.'s tool: 100 bytes of token ids [A]",
+        unit="tokens",
+        ge=1,
+        le=100_000,
+    )
+    tokens: Literal["words", "bytes"] = setting(
+        "words",
+        "what a token is: what white space separates, or a byte (for scripts without spaces, with a greater length)",
+        source="this project's choice; RefinedWeb and Lee et al. use BPE tokens [B]",
+    )
+    mode: Literal["cut", "keep_first", "drop", "mark"] = setting(
+        "cut",
+        "remove every copy; every copy but the first; drop documents with too large a share; or only write the spans down",
+        source="RefinedWeb compares cutting, masking and dropping, and cuts [B]; every copy, as Lee et al.'s tool does [A]",
+    )
+    drop_share: float = setting(
+        0.2,
+        "mode drop: a document with a larger share of its bytes in repeated spans is dropped",
+        source="RefinedWeb DropPartial [C]; 0 is its DropAny",
+        unit="share of bytes",
+        ge=0,
+        le=1,
+    )
+    min_left: int = setting(
+        20,
+        "modes cut and keep_first: a document that is cut and keeps fewer characters is dropped",
+        source="RefinedWeb [B]",
+        unit="characters",
+        ge=0,
+    )
+
+    @property
+    def reading(self) -> GramReading:
+        return GramReading(self.length, self.tokens)
+
+    def phases(self, scope: Scope) -> Iterator[Phase]:
+        if not scope.shards:
+            return
+        from gristmill.kernels.grams import sampled_share
+
+        groups = ShufflePlan.of(scope, 1).groups
+        tokens = _text_bytes(scope) // (BYTES_A_WORD if self.tokens == "words" else 1)
+        ranges = _ranges(tokens * sampled_share(self.length), scope)
+        held = keys_in(scope.memory, HELD_BYTES)
+        sample = scope.phase(
+            "sample",
+            [
+                SampleGrams(numbered(number), self.reading, scope.shards[start:stop], ranges, held)
+                for number, (start, stop) in enumerate(groups)
+            ],
+        )
+        yield sample
+        match = self._match(scope, "match_sample", sample, ranges)
+        yield match
+        repeated = RepeatedKeys(match.folder, sample.folder, ranges, _first_runs(sample))
+        near = sum(_count(match, task.name, "repeated") for task in match.tasks)
+        ranges = _ranges(near / sampled_share(self.length) * 1.5, scope)
+        grams = scope.phase(
+            "grams",
+            [
+                GramsNearSample(
+                    numbered(number), self.reading, number, scope.shards[start:stop], repeated, ranges, held
+                )
+                for number, (start, stop) in enumerate(groups)
+            ],
+        )
+        yield grams
+        match = self._match(scope, "match_grams", grams, ranges)
+        yield match
+        repeated = RepeatedKeys(match.folder, grams.folder, ranges, _first_runs(grams))
+        yield from self._layers(scope, groups, repeated)
+
+    def _match(self, scope: Scope, name: str, written: Phase, ranges: int) -> Phase:
+        runs = _first_runs(written)[-1]
+        most = keys_in(scope.memory, MATCH_BYTES)
+        groups = len(written.tasks)
+        tasks: list[Task] = [
+            MatchRuns(numbered(part), written.folder, groups, part, ranges, runs, most) for part in range(ranges)
+        ]
+        return scope.phase(name, tasks)
+
+    def _layers(self, scope: Scope, groups: tuple[tuple[int, int], ...], repeated: RepeatedKeys) -> Iterator[Phase]:
+        """A phase per source: its layers lie in a folder of their own."""
+        tasks: dict[str, list[Task]] = {}
+        folders: dict[str, str] = {}
+        for group, (start, stop) in enumerate(groups):
+            for number, shard in enumerate(scope.shards[start:stop]):
+                task = SubstringLayer(
+                    shard.name,
+                    self.name,
+                    self.rules,
+                    self.reading,
+                    self.mode,
+                    self.drop_share,
+                    self.min_left,
+                    shard,
+                    group,
+                    number,
+                    repeated,
+                )
+                tasks.setdefault(shard.source, []).append(task)
+                folders[shard.source] = scope.layer_folder(shard)
+        for source, layers in tasks.items():
+            yield Phase("layers." + source, folders[source], tuple(layers))
+
+    def warm(self) -> None:
+        from gristmill.kernels import grams, key_table, span_edges
+        from gristmill.kernels.code_points import code_point_tables
+
+        texts, keep = Texts.from_strings(["warm"]), np.ones(1, bool)
+        keys, spans = np.empty(8, np.uint64), [np.empty(0, np.int64) for _ in range(3)]
+        self.reading.sample(texts, keep)(0, keys, 0)
+        read_only = np.frombuffer(bytes(8), np.uint64)
+        for found in (keys[:0], read_only[:0]):
+            table = key_table.make_table(found)
+        key_table.merge_equal(keys[:0])
+        key_table.repeated_keys(keys[:0])
+        key_table.keep_repeated(keys[:0], np.zeros(1, np.int64), table)
+        self.reading.near(texts, keep, 1, table)(0, keys, 0)
+        keep_first = self.mode == "keep_first"
+        arguments = self.reading.arguments()
+        grams.covered_spans(texts.data, texts.offsets, keep, 0, 1, *arguments, table, keep_first, *spans, 0)
+        span_edges.take_gaps(texts.data, texts.offsets, *spans, *code_point_tables())
+        span_edges.shrink_to_characters(texts.data, texts.offsets, *spans)
+        span_edges.characters_left(texts.data, texts.offsets, *spans, np.empty(1, np.int64))
+
+
+def _ranges(keys: float, scope: Scope) -> int:
+    """Ranges for about so many keys; a match task that gets too many takes several passes."""
+    return max(1, min(1 << 14, -(-int(keys) // keys_in(scope.memory, MATCH_BYTES))))
+
+
+def _text_bytes(scope: Scope) -> int:
+    """Bytes of all documents as written, from receipts."""
+    total = 0
+    for shard in scope.shards:
+        receipt = read_receipt(shard.documents, shard.name)
+        if receipt is not None:
+            stored = sum(entry.bytes for entry in receipt.files if entry.name == f"{shard.name}.parquet")
+            total += receipt.counts.get("bytes", stored * COMPRESSION)
+    return total
+
+
+def _count(phase: Phase, task: str, key: str) -> int:
+    receipt = read_receipt(phase.folder, task)
+    if receipt is None:
+        raise FileNotFoundError(f"{phase.folder}/{task}: not written yet")
+    return receipt.counts.get(key, 0)
+
+
+def _first_runs(phase: Phase) -> tuple[int, ...]:
+    """Number of the first run of each group, then of all runs."""
+    counts = [_count(phase, task.name, "runs") for task in phase.tasks]
+    return tuple(int(start) for start in np.concatenate([[0], np.cumsum(counts)]))

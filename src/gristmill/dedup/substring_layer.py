@@ -1,0 +1,182 @@
+"""The final layer of one shard: the spans that repeated grams cover, as cuts, as a reason to drop, or as values."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+import pyarrow as pa
+
+from gristmill.commit import Commit
+from gristmill.dataset import Batch, LayerWriter, ShardRef, drop_reasons, layer_schema
+from gristmill.dedup.substring_grams import GramReading, table_parts
+from gristmill.dedup.substring_runs import RepeatedKeys
+from gristmill.kernels.text import CUTS, Texts
+from gristmill.stage import Task
+
+RANGES = pa.list_(pa.struct([("start", pa.int64()), ("end", pa.int64())]))
+
+SUBSTRING_VALUES = pa.schema(
+    [
+        pa.field("duplicated_bytes", pa.int64()),  # in all spans of the document, in the text this stage saw
+        pa.field("spans", pa.int32()),
+        pa.field("ranges", RANGES),  # bytes of each span, where the mode cuts nothing; ascending and disjoint
+    ]
+)
+
+
+@dataclass
+class Spans:
+    """Spans of some texts: row, and bytes [start, end) from the start of that text; int64 (spans,), ascending, disjoint."""
+
+    rows: np.ndarray
+    starts: np.ndarray
+    ends: np.ndarray
+
+    @classmethod
+    def empty(cls, room: int = 0) -> Spans:
+        return cls(*(np.empty(room, np.int64) for _ in range(3)))
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def where(self, chosen: np.ndarray | slice) -> Spans:
+        return Spans(self.rows[chosen], self.starts[chosen], self.ends[chosen])
+
+    def copy(self) -> Spans:
+        return Spans(self.rows.copy(), self.starts.copy(), self.ends.copy())
+
+    @property
+    def sizes(self) -> np.ndarray:
+        return self.ends - self.starts
+
+    def to_arrow(self, kind: pa.ListType, rows: int) -> pa.Array:
+        """A list of structs with `start` and `end` for each of `rows` texts, null for those without spans."""
+        counts = np.bincount(self.rows, minlength=rows)
+        columns = {"start": pa.array(self.starts), "end": pa.array(self.ends)}
+        fields = [kind.value_type.field(number) for number in range(kind.value_type.num_fields)]
+        parts = [columns.get(part.name, pa.nulls(len(self), part.type)) for part in fields]
+        offsets = pa.array(np.concatenate([[0], np.cumsum(counts)]), pa.int32())
+        structs = pa.StructArray.from_arrays(parts, fields=fields)
+        return pa.ListArray.from_arrays(offsets, structs, type=kind, mask=pa.array(counts == 0))
+
+
+@dataclass(frozen=True)
+class SubstringLayer(Task):
+    """Spans, cuts and drops of one shard."""
+
+    name: str  # of the shard
+    stage: str
+    rules: tuple[str, str]  # the reasons of too much duplicated, of too little left
+    reading: GramReading
+    mode: str
+    drop_share: float
+    min_left: int
+    shard: ShardRef
+    group: int
+    number: int  # of the shard in its group
+    grams: RepeatedKeys = field(repr=False)
+
+    def run(self, commit: Commit) -> None:
+        prefixed = pa.schema([part.with_name(f"{self.stage}.{part.name}") for part in SUBSTRING_VALUES])
+        writer = LayerWriter(commit.path(f"{self.name}.parquet"), layer_schema(prefixed, drops=True, cuts=True))
+        commit.count(rows=0, spans=0, duplicated_bytes=0, documents_with_spans=0)
+        found = self._batches()
+        with_spans = next(found, None)
+        for batch in self.shard.batches():
+            if with_spans is not None and with_spans[0] == batch.first_row:
+                writer.write(self._columns(batch, *with_spans[1:], commit))
+                with_spans = next(found, None)
+            else:
+                writer.write(self._columns(batch, None, Spans.empty(), commit))
+        writer.close()
+
+    def _batches(self) -> Iterator[tuple[int, Texts, Spans]]:
+        """First row, texts and spans of every batch that may have spans, in order."""
+        parts: list[Spans] = []
+        previous: Batch | None = None
+        for batch, start, stop, table in table_parts(self.shard, self.grams, self.group, self.number):
+            if previous is not None and previous is not batch:
+                yield previous.first_row, previous.texts, _joined(parts)
+                parts = []
+            parts.append(self._covered(batch, start, stop, table))
+            previous = batch
+        if previous is not None:
+            yield previous.first_row, previous.texts, _joined(parts)
+
+    def _covered(self, batch: Batch, start: int, stop: int, table: np.ndarray) -> Spans:
+        from gristmill.kernels import grams, span_edges
+
+        texts = batch.texts
+        spans = Spans.empty(grams.most_spans(texts.offsets[start : stop + 1], self.reading.length))
+        arrays = spans.rows, spans.starts, spans.ends
+        spare_first = self.mode == "keep_first"
+        arguments = self.reading.arguments()
+        count = grams.covered_spans(
+            texts.data, texts.offsets, batch.keep, start, stop, *arguments, table, spare_first, *arrays, 0
+        )
+        spans = spans.where(slice(count)).copy()
+        if self.reading.tokens == "bytes":
+            span_edges.shrink_to_characters(texts.data, texts.offsets, spans.rows, spans.starts, spans.ends)
+            spans = spans.where(spans.sizes > 0)
+        return spans
+
+    def _columns(self, batch: Batch, texts: Texts | None, spans: Spans, commit: Commit) -> dict[str, pa.Array]:
+        keep = batch.keep
+        counts = np.bincount(spans.rows, minlength=batch.rows)
+        duplicated = np.bincount(spans.rows, spans.sizes, minlength=batch.rows).astype(np.int64)
+        rules = np.full(batch.rows, -1, np.int16)
+        cuts = Spans.empty()
+        if texts is not None and self.mode in ("cut", "keep_first"):
+            cuts = self._cuts(texts, spans)
+            rules[self._characters_left(texts, cuts) < self.min_left] = 1
+        elif texts is not None and self.mode == "drop":
+            rules[(counts > 0) & (duplicated > self.drop_share * texts.lengths)] = 0
+        commit.count(
+            rows=batch.rows,
+            spans=len(spans),
+            duplicated_bytes=int(duplicated.sum()),
+            documents_with_spans=int((counts > 0).sum()),
+            cut_bytes=int(cuts.sizes.sum()),
+        )
+        for number, rule in enumerate(self.rules):
+            if fallen := int((rules == number).sum()):
+                commit.count(**{f"drop.{self.stage}.{rule}": fallen})
+        shown = Spans.empty() if self.mode in ("cut", "keep_first") else spans
+        values = {
+            "duplicated_bytes": pa.array(duplicated, mask=~keep),
+            "spans": pa.array(counts.astype(np.int32), mask=~keep),
+            "ranges": shown.to_arrow(RANGES, batch.rows),
+        }
+        named = {f"{self.stage}.{name}": column for name, column in values.items()}
+        return {
+            **named,
+            "drop": drop_reasons(self.stage, self.rules, rules),
+            "cuts": cuts.to_arrow(CUTS, batch.rows),
+        }
+
+    def _cuts(self, texts: Texts, spans: Spans) -> Spans:
+        from gristmill.kernels import span_edges
+        from gristmill.kernels.code_points import code_point_tables
+
+        if self.reading.tokens == "bytes":
+            return spans
+        cuts = spans.copy()
+        arrays = cuts.rows, cuts.starts, cuts.ends
+        span_edges.take_gaps(texts.data, texts.offsets, *arrays, *code_point_tables())
+        return cuts
+
+    def _characters_left(self, texts: Texts, cuts: Spans) -> np.ndarray:
+        """Characters left of every text that is cut, int64 (rows,); more than any limit for the others."""
+        from gristmill.kernels import span_edges
+
+        left = np.full(len(texts), np.iinfo(np.int64).max)
+        span_edges.characters_left(texts.data, texts.offsets, cuts.rows, cuts.starts, cuts.ends, left)
+        return left
+
+
+def _joined(parts: list[Spans]) -> Spans:
+    if len(parts) == 1:
+        return parts[0]
+    return Spans(*(np.concatenate([getattr(part, name) for part in parts]) for name in ("rows", "starts", "ends")))
