@@ -26,7 +26,8 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -59,7 +60,7 @@ sources:
 
 
 Fates = dict[str, str]
-"""Where every page ended, by WARC-Record-ID: `kept` or the reason why not."""
+"""Where every page ended, by WARC-Record-ID: `kept`, or the stage that dropped it, `stage.rule` where the rule is known."""
 
 # -- datatrove's side, in a process of its own -------------------------------------------------------------------------
 
@@ -116,7 +117,7 @@ def bundled_language_model(languages: list[str]) -> Any:
         """A fastText model whose scores are NumPy numbers, as every build of fastText but one has them."""
 
         def __init__(self) -> None:
-            from fasttext.FastText import _FastText
+            from fasttext.FastText import _FastText  # type: ignore[import-untyped]
 
             self._model = _FastText(bundled_model())
 
@@ -125,6 +126,8 @@ def bundled_language_model(languages: list[str]) -> Any:
             return labels, np.asarray(scores)
 
     class Bundled(FT176LID):
+        _model: Any
+
         @property
         def model(self) -> Any:
             if self._model is None:  # late: the executor copies its blocks before they run, models cannot be copied
@@ -179,7 +182,7 @@ def _record_ids(folder: Path) -> dict[tuple[str, int], str]:
     for path in sorted(folder.glob("*.warc.gz")):
         with path.open("rb") as stream:
             for record in ArchiveIterator(stream, record_types=WarcRecordType.response, parse_http=False):
-                found[path.name, record.stream_pos] = record.record_id
+                found[path.name, record.stream_pos] = record.record_id or f"{path.name} {record.stream_pos}"
     return found
 
 
@@ -193,7 +196,7 @@ def _outcome(recipe: Path, root: str, ids: Mapping[tuple[str, int], str]) -> tup
     for batch in dataset.to_batches(["file", "offset", "text", "drop"], dropped=True):
         for row in batch.to_pylist():
             page = ids[Path(row["file"]).name, row["offset"]]
-            fates[page] = (row["drop"] or "kept").split(".")[0]
+            fates[page] = row["drop"] or "kept"
             if row["drop"] is None:
                 texts[page] = row["text"]
     for page in ids.values():
@@ -217,7 +220,7 @@ def print_speed(found: Mapping[str, list[Timing]]) -> None:
 def print_fates(fates: Mapping[str, Fates], texts: Mapping[str, Mapping[str, str]], pages: list[str]) -> None:
     """How many pages ended where, and for those that only one side keeps, where the other lost them."""
     ends = ("not read", "no text extracted", "language", "gopher_repetition", "gopher_quality", "kept")
-    counts = {name: Counter(of.get(page, "not read") for page in pages) for name, of in fates.items()}
+    counts = {name: Counter(of.get(page, "not read").split(".")[0] for page in pages) for name, of in fates.items()}
     print(f"\n  {'where pages end':24}" + "".join(f"{name:>24}" for name in fates))
     for end in ends:
         print(f"  {end:24}" + "".join(f"{counts[name][end]:>24,}" for name in fates))
@@ -269,8 +272,8 @@ def main() -> None:
         for engine in ENGINES:
             warm_up.gristmill(engine)
         comparison = Comparison(folder, Path(place))
-        runs = {"datatrove": comparison.datatrove}
-        runs |= {f"gristmill, {name}": (lambda name=name: comparison.gristmill(name)) for name in ENGINES}
+        runs: dict[str, Callable[[], Timing]] = {"datatrove": comparison.datatrove}
+        runs |= {f"gristmill, {name}": partial(comparison.gristmill, name) for name in ENGINES}
         print(f"{len(archives)} archives, {len(comparison.ids):,} pages, one worker each, {chosen.rounds} rounds")
         print_speed(take_turns(runs, chosen.rounds))
         print_fates(comparison.fates, comparison.texts, list(comparison.ids.values()))

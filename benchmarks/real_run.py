@@ -23,7 +23,9 @@ import time
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -85,7 +87,7 @@ def run(recipe: Path, inputs: list[Path], root: Path, workers: int, settings: li
 
 def _sample(pid: int, memory: Memory, over: threading.Event) -> None:
     try:
-        import psutil
+        import psutil  # type: ignore[import-untyped]
     except ImportError:
         print("no psutil: memory is taken from the receipts alone (pip install psutil)", file=sys.stderr)
         return
@@ -101,7 +103,7 @@ def _sample(pid: int, memory: Memory, over: threading.Event) -> None:
 # -- the counts --------------------------------------------------------------------------------------------------------
 
 
-def check_balance(source: Mapping, folders: Mapping[str, str], checks: Checks) -> Counter[str]:
+def check_balance(source: Mapping[str, Any], folders: Mapping[str, str], checks: Checks) -> Counter[str]:
     """Hold one source's part of the summary against the files it names; returns ledger rows by input file."""
     early = {key: sum(source[key].values()) for key in ("not_text", "quarantined", "dropped_early")}
     removed = sum(count["documents"] for count in source["removed"].values())
@@ -133,8 +135,8 @@ def check_balance(source: Mapping, folders: Mapping[str, str], checks: Checks) -
         checks.true(f"reasons of {outcome}: summary = ledger", reasons == source[key])
 
     documents = [path for path in sorted(place.glob("*.parquet")) if path.name.count(".") == 1]
-    rows = {path.stem: pq.read_metadata(path).num_rows for path in documents}
-    checks.equal("documents: summary = rows of the documents files", written, sum(rows.values()))
+    lengths = {path.stem: pq.read_metadata(path).num_rows for path in documents}
+    checks.equal("documents: summary = rows of the documents files", written, sum(lengths.values()))
     checks.equal(
         "quarantined: summary = rows of the quarantine files",
         early["quarantined"],
@@ -144,10 +146,10 @@ def check_balance(source: Mapping, folders: Mapping[str, str], checks: Checks) -
         "the ledger's row numbers count through every documents file",
         all(
             pc.drop_null(pq.read_table(place / f"{name}.ledger.parquet")["row"]).to_pylist() == list(range(count))
-            for name, count in rows.items()
+            for name, count in lengths.items()
         ),
     )
-    survivors, reasons = _survivors(rows, source, folders)
+    survivors, reasons = _survivors(lengths, source, folders)
     checks.equal("kept: summary = documents that no layer drops", kept, survivors)
     checks.true(
         "reasons of removals: summary = first drop in the layers",
@@ -162,7 +164,9 @@ def _read(folder: Path, pattern: str) -> pa.Table:
     )
 
 
-def _survivors(rows: Mapping[str, int], source: Mapping, folders: Mapping[str, str]) -> tuple[int, Counter[str]]:
+def _survivors(
+    rows: Mapping[str, int], source: Mapping[str, Any], folders: Mapping[str, str]
+) -> tuple[int, Counter[str]]:
     """Documents without a drop in any layer, and the first drops by reason, from the layer files alone."""
     survivors, reasons = 0, Counter[str]()
     layers = [_layer_folder(stage, source, folders) for stage in source["stages"]]
@@ -177,7 +181,7 @@ def _survivors(rows: Mapping[str, int], source: Mapping, folders: Mapping[str, s
     return survivors, reasons
 
 
-def _layer_folder(stage: str, source: Mapping, folders: Mapping[str, str]) -> Path:
+def _layer_folder(stage: str, source: Mapping[str, Any], folders: Mapping[str, str]) -> Path:
     """A stage's decisions about this source; a stage over many shards has a folder for each source."""
     name = Path(source["folder"]).parent.name
     found = Path(folders[f"{name}/{stage}"] if f"{name}/{stage}" in folders else folders[f"all/{stage}"])
@@ -193,9 +197,7 @@ def _drops(path: Path) -> list[str | None]:
 
 def check_with_warcio(inputs: list[Path], root: Path, ledger: Counter[str], checks: Checks) -> None:
     """Records by file as warcio counts them, where it reads a file to its end and nothing of it was quarantined."""
-    try:
-        import warcio  # noqa: F401
-    except ImportError:
+    if find_spec("warcio") is None:
         print("  no warcio, so no count of its own (pip install warcio)")
         return
     quarantined = Counter(_read(root, "*.quarantine.parquet")["file"].to_pylist())
@@ -230,7 +232,7 @@ def _archives(inputs: list[Path]) -> Iterator[tuple[Path, str]]:
 
 
 def _count_with_warcio(path: Path) -> int | None:
-    from warcio.archiveiterator import ArchiveIterator
+    from warcio.archiveiterator import ArchiveIterator  # type: ignore[import-untyped]
 
     count = 0
     logging.getLogger("warcio").setLevel(logging.CRITICAL)
@@ -247,7 +249,7 @@ def _count_with_warcio(path: Path) -> int | None:
 # -- memory ------------------------------------------------------------------------------------------------------------
 
 
-def check_memory(summary: Mapping, memory: Memory, checks: Checks) -> None:
+def check_memory(summary: Mapping[str, Any], memory: Memory, checks: Checks) -> None:
     by_stage = {name: stage["peak_memory"] for name, stage in summary["stages"].items()}
     highest = max(by_stage, key=lambda name: by_stage[name])
     checks.true(

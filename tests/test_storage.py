@@ -104,7 +104,7 @@ def test_unknown_protocol_is_a_user_error() -> None:
 def test_missing_package_names_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     import fsspec
 
-    def absent(protocol: str) -> None:
+    def absent(protocol: str, **options: object) -> None:
         raise ImportError(protocol)
 
     monkeypatch.setattr(fsspec, "filesystem", absent)

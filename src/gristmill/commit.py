@@ -97,8 +97,6 @@ class Commit:
         """Move the files to their final names; they are not believed before `publish_receipt`."""
         entries = []
         for name, temporary in sorted(self._pending.items()):
-            if not os.path.exists(temporary):
-                continue
             entries.append(FileEntry(name, os.path.getsize(temporary), checksum(temporary)))
             storage.publish(temporary, storage.join(self.folder, name))
         if not storage.is_remote(self.folder):

@@ -30,7 +30,7 @@ from pydantic import BaseModel, ValidationError
 
 from gristmill import storage, yamltree
 from gristmill.errors import UserError, nearest
-from gristmill.registry import locations, stage_class
+from gristmill.registry import loadable, stage_class
 from gristmill.stage import CommandLineText, Filter, PhasedStage, Settings, Source, Stage, nested_settings
 
 if TYPE_CHECKING:
@@ -357,7 +357,7 @@ def _more(error: ValidationError) -> str | None:
 
 @cache
 def _kinds(base: type[Stage]) -> tuple[str, ...]:
-    return tuple(kind for kind in locations() if issubclass(stage_class(kind), base))
+    return tuple(kind for kind, cls in loadable().items() if issubclass(cls, base))
 
 
 def _refuse_cycles(sources: Mapping[str, SourceSpec], tree: yamltree.Tree) -> None:

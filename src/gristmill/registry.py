@@ -6,6 +6,7 @@ my_filter = "my_package.filters:MyFilter"
 
 from __future__ import annotations
 
+import contextlib
 from functools import cache
 from importlib import import_module
 from importlib.metadata import entry_points
@@ -28,6 +29,9 @@ BUILT_IN = {
     "language": "gristmill.filters.language:Language",
     "gopher_repetition": "gristmill.filters.gopher:GopherRepetition",
     "gopher_quality": "gristmill.filters.gopher:GopherQuality",
+    "c4": "gristmill.filters.c4:C4",
+    "fineweb": "gristmill.filters.fineweb:FineWeb",
+    "refinedweb_lines": "gristmill.filters.refinedweb_lines:RefinedWebLines",
     # dedup
     "exact": "gristmill.dedup.exact:Exact",
     "minhash": "gristmill.dedup.minhash:MinHash",
@@ -58,4 +62,22 @@ def stage_class(kind: str) -> type[Stage]:
             hint="`gristmill stages` lists all kinds",
         )
     module, _, name = location.partition(":")
-    return getattr(import_module(module), name)
+    try:
+        cls = getattr(import_module(module), name)
+    except (ImportError, AttributeError) as error:
+        hint = "reinstall or remove the package that names it"
+        raise UserError(f"the stage kind {kind!r} cannot be loaded from {location}: {error}", hint=hint) from error
+    if not (isinstance(cls, type) and issubclass(cls, Stage)):
+        raise UserError(
+            f"{location}, which the stage kind {kind!r} names, is no stage", hint="it must derive from Stage"
+        )
+    return cls
+
+
+def loadable() -> dict[str, type[Stage]]:
+    """Every kind that can be loaded; a broken package of a third party must not hide the others."""
+    found = {}
+    for kind in locations():
+        with contextlib.suppress(UserError):
+            found[kind] = stage_class(kind)
+    return found

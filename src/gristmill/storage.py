@@ -11,6 +11,7 @@ only there do rename and fsync mean anything.
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 import shutil
 import tempfile
@@ -58,7 +59,7 @@ def filesystem(location: str) -> Any:
 
     protocol = location.split("://", 1)[0]
     try:
-        return fsspec.filesystem(protocol)
+        return fsspec.filesystem(protocol, use_listings_cache=False)  # other processes write while this one lists
     except ImportError as error:
         extra = _INSTALL_HINT.get(protocol, protocol)
         raise UserError(
@@ -75,11 +76,13 @@ def explain(location: str, doing: str = "read") -> Iterator[None]:
     try:
         yield
     except FileNotFoundError as error:
-        raise UserError(f"{location}: no such file", hint="check the path") from error
+        raise _absent(location, doing, error) from error
     except PermissionError as error:
         raise UserError(f"{location}: no permission to {doing} it", hint="check owner, mode or credentials") from error
     except IsADirectoryError as error:
         raise UserError(f"{location}: is a folder, not a file") from error
+    except (NotADirectoryError, FileExistsError) as error:
+        raise UserError(f"{location}: a file stands where a folder is needed") from error
     except Exception as error:
         if type(error).__name__ in ("NoCredentialsError", "PartialCredentialsError"):
             raise UserError(
@@ -87,6 +90,20 @@ def explain(location: str, doing: str = "read") -> Iterator[None]:
                 hint="set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE",
             ) from error
         raise
+
+
+def _absent(location: str, doing: str, error: FileNotFoundError) -> UserError:
+    """What FileNotFoundError means: over http, fsspec raises it whatever the server answered."""
+    status = getattr(error.__cause__, "status", None)
+    if status in (401, 403):
+        return UserError(f"{location}: no permission to {doing} it", hint="check owner, mode or credentials")
+    if status not in (None, 404, 410):
+        return UserError(f"{location}: the server answered {status}", hint="try again later")
+    if status is None and error.__cause__ is not None and location.startswith("http"):
+        return UserError(
+            f"{location}: cannot reach the server ({error.__cause__})", hint="check the address and the network"
+        )
+    return UserError(f"{location}: no such file", hint="check the path")
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +118,8 @@ def stat(location: str) -> Stat:
     if is_remote(location):
         with explain(location):
             info = filesystem(location).info(location)
-        version = info.get("ETag") or info.get("etag") or info.get("LastModified") or info.get("mtime") or ""
+        names = ("ETag", "etag", "LastModified", "Last-Modified", "mtime")
+        version = next((info[name] for name in names if info.get(name)), "")
         return Stat(int(info.get("size") or 0), str(version).strip('"'))
     with explain(location):
         found = os.stat(local_path(location))
@@ -205,7 +223,8 @@ def temporary_path(location: str) -> str:
     """A local path to write before `publish`: beside the final file when that is local, else in the temporary folder."""
     name = f".{location.rsplit('/', 1)[-1]}.{os.getpid()}.tmp"
     if is_remote(location):
-        return os.path.join(tempfile.gettempdir(), name)
+        place = hashlib.blake2b(location.encode(), digest_size=8).hexdigest()  # one name in several folders at a time
+        return os.path.join(tempfile.gettempdir(), f".gristmill-{place}{name}")
     folder = os.path.dirname(local_path(location))
     make_dir(folder)
     return os.path.join(folder, name)

@@ -6,6 +6,7 @@ import hashlib
 import re
 import unicodedata
 
+import numpy as np
 import pytest
 import xxhash
 from hypothesis import given, settings
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 from gristmill.dedup.line_keys import CCNET_DROPPED, LineKeys
 from gristmill.kernels.text import Texts
 from gristmill.kernels.text_index import TextIndex
+from gristmill.kernels.xxh64 import hash_pieces
 
 
 def keys_of(lines: list[str], **changes) -> list[int]:
@@ -75,14 +77,22 @@ def test_keys_of_any_unicode_are_those_of_python_strings(lines):
 def test_every_code_point_folds_as_python_has_it():
     characters = [chr(c) for c in range(0x110000) if c != 10 and not 0xD800 <= c < 0xE000]
     lines = ["a" + "a".join(characters[start : start + 64]) + "a" for start in range(0, len(characters), 64)]
-    assert keys_of(lines, hash="xxh3") == [xxhash.xxh3_64_intdigest(ccnet(line)) for line in lines]
-    found = keys_of(lines, hash="xxh3", accents="remove")
-    assert found == [xxhash.xxh3_64_intdigest(without_accents(line)) for line in lines]
+    assert keys_of(lines, hash="xxh64") == [xxhash.xxh64_intdigest(ccnet(line)) for line in lines]
+    found = keys_of(lines, hash="xxh64", accents="remove")
+    assert found == [xxhash.xxh64_intdigest(without_accents(line)) for line in lines]
 
 
 def test_accents_count_unless_removed():
     assert keys_of(["café"]) != keys_of(["cafe"])
     assert keys_of(["Café"], accents="remove") == keys_of(["cafe"]) == keys_of(["cafe\u0301"], accents="remove")
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.binary(max_size=100), max_size=6))
+def test_the_compiled_hash_is_that_of_the_xxhash_library(pieces):
+    ends = np.cumsum([len(piece) for piece in pieces]).astype(np.int64)
+    found = hash_pieces(np.frombuffer(b"".join(pieces), np.uint8), ends)
+    assert found.tolist() == [xxhash.xxh64_intdigest(piece) for piece in pieces]
 
 
 def test_lines_under_the_minimum_have_no_key():
@@ -91,5 +101,5 @@ def test_lines_under_the_minimum_have_no_key():
 
 def test_both_hashes_tell_the_same_lines_apart():
     lines = ["a", "A", "b", "", "a1", "a2"]
-    by_sha1, by_xxh3 = keys_of(lines), keys_of(lines, hash="xxh3")
-    assert [by_sha1.index(key) for key in by_sha1] == [by_xxh3.index(key) for key in by_xxh3]
+    by_sha1, by_xxh64 = keys_of(lines), keys_of(lines, hash="xxh64")
+    assert [by_sha1.index(key) for key in by_sha1] == [by_xxh64.index(key) for key in by_xxh64]

@@ -69,6 +69,16 @@ def test_stage_reads_the_column_of_a_stage_before_it(tmp_path: Path) -> None:
         run_here(wrong, tmp_path / "root")
 
 
+def run_unless_refused(recipe: Path, root: Path) -> api.Result | None:
+    """The run, or None when the recipe is refused because of its drop_early."""
+    try:
+        return run_here(recipe, root)
+    except UserError as error:
+        if "drop_early" not in str(error):
+            raise
+        return None
+
+
 # -- drop_early -------------------------------------------------------------------------------------------------------
 
 
@@ -104,10 +114,8 @@ def test_drop_early_behind_a_cut_is_the_same_or_is_refused(tmp_path: Path, early
     expected = texts(opened(recipe, tmp_path / "root"))
     assert expected == ["a a"]
     recipe = usual_recipe(tmp_path, filters, [], drop_early=early)
-    try:
-        result = run_here(recipe, tmp_path / "root")
-    except UserError as error:
-        assert "drop_early" in str(error)
+    result = run_unless_refused(recipe, tmp_path / "root")
+    if result is None:
         return
     assert result.ok, result.failures
     assert texts(opened(recipe, tmp_path / "root")) == expected
@@ -116,10 +124,8 @@ def test_drop_early_behind_a_cut_is_the_same_or_is_refused(tmp_path: Path, early
 def test_drop_early_of_a_stage_that_reads_a_later_column_works_or_is_refused(tmp_path: Path) -> None:
     write_jsonl(tmp_path / "in" / "a.jsonl", ["ab", "abc", "abcd"])
     recipe = usual_recipe(tmp_path, ["planted_length", "planted_follower"], [], drop_early=["planted_follower"])
-    try:
-        result = run_here(recipe, tmp_path / "root")
-    except UserError as error:
-        assert "drop_early" in str(error)
+    result = run_unless_refused(recipe, tmp_path / "root")
+    if result is None:
         return
     assert result.ok, result.failures
     assert texts(opened(recipe, tmp_path / "root")) == ["ab", "abcd"]

@@ -101,22 +101,25 @@ def test_worker_that_leaves_by_itself_counts_as_dead(planted: dict[str, str], tm
     assert [failure.reason for failure in result.failures] == ["its worker was ended by exit code 7, 1 times"]
 
 
+@pytest.mark.slow
 def test_task_over_its_time_is_ended_and_reported(planted: dict[str, str], tmp_path: Path) -> None:
     recipe = troubled_recipe(tmp_path, how="sleep", seconds=60)
-    result = run_here(recipe, tmp_path / "root", time_limit=3, retries=0)
+    result = run_here(recipe, tmp_path / "root", time_limit=6, retries=0)
     assert [failure.job.split("/")[0] for failure in result.failures] == ["web"]
-    assert "took longer than 3 s" in result.failures[0].reason
+    assert "took longer than 6 s" in result.failures[0].reason
 
 
+@pytest.mark.slow
 def test_task_that_stalls_once_gets_its_second_chance(planted: dict[str, str], tmp_path: Path) -> None:
     recipe = troubled_recipe(tmp_path, how="sleep", seconds=60, once=str(tmp_path / "happened"))
-    assert run_here(recipe, tmp_path / "root", time_limit=3, retries=1).ok
+    assert run_here(recipe, tmp_path / "root", time_limit=6, retries=1).ok
 
 
+@pytest.mark.slow
 def test_compiling_kernels_is_no_task_with_a_time_limit(planted: dict[str, str], tmp_path: Path) -> None:
     write_corpus(tmp_path / "in", files=1)
-    recipe = usual_recipe(tmp_path, [{"planted_slow_start": {"seconds": 5}}])
-    result = run_here(recipe, tmp_path / "root", time_limit=3, retries=0, stage="planted_slow_start")
+    recipe = usual_recipe(tmp_path, [{"planted_slow_start": {"seconds": 8}}])
+    result = run_here(recipe, tmp_path / "root", time_limit=6, retries=0, stage="planted_slow_start")
     assert result.ok, result.failures
 
 

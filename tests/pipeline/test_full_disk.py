@@ -61,9 +61,8 @@ def test_full_disk_is_told_and_the_run_goes_on_after_there_is_room(
 
 def test_disk_with_no_room_at_all_is_told(planted: dict[str, str], tmp_path: Path, small_disk: Path) -> None:
     write_corpus(tmp_path / "in", files=1, documents=2)
-    with (small_disk / "fill").open("wb") as stream, pytest.raises(OSError, match="No space"):
-        stream.write(b"x" * (1 << 20))
-        stream.flush()
+    with pytest.raises(OSError, match="No space"):
+        (small_disk / "fill").write_bytes(b"x" * (1 << 20))
     done = run(["run", usual_recipe(tmp_path), "--root", small_disk, "-w", 1], tmp_path, planted)
     assert done.returncode == 1, done.stderr
     assert "no space left" in done.stderr.lower()

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import itertools
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-
-from gristmill.kernels.text import Texts
 
 if TYPE_CHECKING:
     from gristmill.kernels.text_index import Spans
@@ -28,7 +25,7 @@ ASCII punctuation stays.
 """
 
 Reading = Literal["ccnet", "c4_lines"]
-Hash = Literal["xxh3", "sha1"]
+Hash = Literal["xxh64", "sha1"]
 
 
 @dataclass(frozen=True)
@@ -37,7 +34,7 @@ class LineKeys:
 
     ccnet: stripped, lower-cased, each digit as 0, CCNET_DROPPED and, if asked, accents dropped. c4_lines: stripped
     and lower-cased. White space inside a line counts. sha1: the first 8 bytes of the digest, little-endian, as in
-    cc_net; xxh3: 64 bits of XXH3.
+    cc_net; xxh64: XXH64 with seed 0.
     """
 
     reading: Reading
@@ -68,7 +65,8 @@ class LineKeys:
         from gristmill.kernels.folding import fold_text
 
         folded = fold_text(line, **self._folding).encode("utf-8", "surrogateescape")
-        return int(self._hashes(np.frombuffer(folded, np.uint8), np.array([len(folded)]))[0]), len(folded)
+        pieces = np.array(bytearray(folded), np.uint8)  # writable, as the kernel was compiled for
+        return int(self._hashes(pieces, np.array([len(folded)]))[0]), len(folded)
 
     @property
     def _folding(self) -> dict[str, Any]:
@@ -80,21 +78,13 @@ class LineKeys:
         }
 
     def _hashes(self, folded: np.ndarray, ends: np.ndarray) -> np.ndarray:
+        if self.hash == "xxh64":
+            from gristmill.kernels.xxh64 import hash_pieces
+
+            return hash_pieces(folded, ends)
         view = folded.data
         bounds = [0, *ends.tolist()]
-        if self.hash == "xxh3":
-            import xxhash
-
-            digest: Callable[[memoryview], int] = xxhash.xxh3_64_intdigest
-            found = (digest(view[start:end]) for start, end in itertools.pairwise(bounds))
-            return np.fromiter(found, np.uint64, len(ends))
         joined = bytearray()
         for start, end in itertools.pairwise(bounds):
             joined += hashlib.sha1(view[start:end], usedforsecurity=False).digest()[:8]
         return np.frombuffer(bytes(joined), "<u8").astype(np.uint64)
-
-
-def warm(keys: LineKeys) -> None:
-    from gristmill.kernels.text_index import TextIndex
-
-    keys.of(TextIndex.build(Texts.from_strings(["warm"])).lines)

@@ -11,9 +11,9 @@ import pyarrow as pa
 
 from gristmill.commit import Commit
 from gristmill.dataset import Batch, LayerWriter, ShardRef, drop_reasons, layer_schema
-from gristmill.dedup.line_keys import Hash, LineKeys, Reading, warm
+from gristmill.dedup.line_keys import Hash, LineKeys, Reading
 from gristmill.dedup.repeats import FirstCopy, Repeats, find_over_shards, read_marks
-from gristmill.kernels.text import CUTS
+from gristmill.kernels.text import CUTS, Texts
 from gristmill.stage import GlobalStage, Phase, Scope, Task, setting
 
 
@@ -58,8 +58,8 @@ class ParagraphDedup(GlobalStage):
         source="CCNet's code keeps them [A], its paper removes them [B]: contested",
     )
     hash: Hash = setting(
-        "xxh3",
-        "what keys are made with: XXH3, which is faster, or SHA-1, whose keys are cc_net's; they cut the same lines",
+        "xxh64",
+        "what keys are made with: XXH64, which is faster, or SHA-1, whose keys are cc_net's; they cut the same lines",
         source="this project's choice; CCNet uses SHA-1 [A]",
     )
     first_copy: FirstCopy = setting(
@@ -105,15 +105,15 @@ class ParagraphDedup(GlobalStage):
 
     def warm(self) -> None:
         from gristmill.kernels import hashing
-        from gristmill.kernels.line_cuts import cut_lines
+        from gristmill.kernels.repeated_lines import cut_lines
 
-        warm(self.line_keys)
+        self.signals(Batch(0, 1, Texts.from_strings(["warm"])))
         keys = np.zeros(2, np.uint64)
         hashing.find_repeats(keys, keys if self.first_copy == "cut" else None)
         hashing.find_repeats(keys)
         hashing.range_order(keys, np.zeros(len(hashing.range_counts(keys, 1)), np.int64))
-        one = np.zeros(1, np.uint32)
-        cut_lines(np.ones(1, bool), np.arange(2), one, one, np.zeros(1, bool))
+        length = pa.array([0], pa.uint32()).to_numpy()  # read-only, as in a batch
+        cut_lines(np.ones(1, bool), np.arange(2), length, length, np.zeros(1, bool))
 
     def phases(self, scope: Scope) -> Iterator[Phase]:
         if not scope.shards:
@@ -150,7 +150,7 @@ class CutLayer(Task):
     place: int  # of the shard in its group
 
     def run(self, commit: Commit) -> None:
-        from gristmill.kernels.line_cuts import cut_lines
+        from gristmill.kernels.repeated_lines import cut_lines
 
         marks = read_marks(self.folder, self.group, self.place)
         prefixed = pa.schema([f.with_name(f"{self.stage}.{f.name}") for f in ParagraphDedup.provides])

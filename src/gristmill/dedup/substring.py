@@ -164,7 +164,8 @@ class ExactSubstring(GlobalStage):
         from gristmill.kernels.code_points import code_point_tables
 
         texts, keep = Texts.from_strings(["warm"]), np.ones(1, bool)
-        keys, spans = np.empty(8, np.uint64), [np.empty(0, np.int64) for _ in range(3)]
+        keys, none = np.empty(8, np.uint64), np.empty(0, np.int64)
+        spans = none, none, none
         self.reading.sample(texts, keep)(0, keys, 0)
         read_only = np.frombuffer(bytes(8), np.uint64)
         for found in (keys[:0], read_only[:0]):
@@ -173,9 +174,10 @@ class ExactSubstring(GlobalStage):
         key_table.repeated_keys(keys[:0])
         key_table.keep_repeated(keys[:0], np.zeros(1, np.int64), table)
         self.reading.near(texts, keep, 1, table)(0, keys, 0)
+        bits = key_table.make_filter(table)
         keep_first = self.mode == "keep_first"
         arguments = self.reading.arguments()
-        grams.covered_spans(texts.data, texts.offsets, keep, 0, 1, *arguments, table, keep_first, *spans, 0)
+        grams.covered_spans(texts.data, texts.offsets, keep, 0, 1, *arguments, table, bits, keep_first, *spans, 0)
         span_edges.take_gaps(texts.data, texts.offsets, *spans, *code_point_tables())
         span_edges.shrink_to_characters(texts.data, texts.offsets, *spans)
         span_edges.characters_left(texts.data, texts.offsets, *spans, np.empty(1, np.int64))

@@ -43,7 +43,7 @@ class GramReading:
 
         return fill
 
-    def arguments(self) -> tuple:
+    def arguments(self) -> tuple[int, int, np.ndarray, np.ndarray, np.ndarray]:
         """Length, reading and tables, as the kernels take them."""
         from gristmill.kernels import grams
         from gristmill.kernels.code_points import code_point_tables

@@ -106,15 +106,15 @@ class SubstringLayer(Task):
             yield previous.first_row, previous.texts, _joined(parts)
 
     def _covered(self, batch: Batch, start: int, stop: int, table: np.ndarray) -> Spans:
-        from gristmill.kernels import grams, span_edges
+        from gristmill.kernels import grams, key_table, span_edges
 
-        texts = batch.texts
+        texts, bits = batch.texts, key_table.make_filter(table)
         spans = Spans.empty(grams.most_spans(texts.offsets[start : stop + 1], self.reading.length))
         arrays = spans.rows, spans.starts, spans.ends
         spare_first = self.mode == "keep_first"
         arguments = self.reading.arguments()
         count = grams.covered_spans(
-            texts.data, texts.offsets, batch.keep, start, stop, *arguments, table, spare_first, *arrays, 0
+            texts.data, texts.offsets, batch.keep, start, stop, *arguments, table, bits, spare_first, *arrays, 0
         )
         spans = spans.where(slice(count)).copy()
         if self.reading.tokens == "bytes":

@@ -201,7 +201,7 @@ class RepeatedKeys:
         first = self.first_runs[group] + int(mine[0])
         places = [list(self._places(part, first, len(mine))) for part in range(self.ranges)]
         for number, run in enumerate(mine):
-            pieces = []
+            pieces: list[np.ndarray] = []
             for part, of_part in enumerate(places):
                 spans = [(starts[number], starts[number + 1]) for starts in of_part]
                 spans = [(start, stop) for start, stop in spans if stop > start]

@@ -1,12 +1,8 @@
 """Gopher's two rule families (Rae et al. 2021, arXiv 2112.11446, appendix A.1): repetition, then quality.
 
 The paper leaves open what counts as a duplicate and what a fraction is a share of; reproductions disagree. `dialect` names
-whose reading is followed. `datatrove` (what made FineWeb) is the default:
-  - the first copy of a line, paragraph or n-gram is no duplicate; the copies after it are;
-  - fractions of characters are shares of all characters of the text, white space included;
-  - n-grams are over words and punctuation marks alike; a repeated 5- to 10-gram is counted whole and jumped over;
-  - a document needs two *different* stop words, as they are written.
-datatrove splits English by spaCy's rules; `words: unicode` (Unicode's word boundaries, any language) comes near that.
+whose reading is followed: datatrove's, which made FineWeb, or that of DCLM's reproduction of RefinedWeb, which is stricter on
+repetition and milder on punctuation.
 """
 
 from __future__ import annotations
@@ -21,7 +17,7 @@ from gristmill.dataset import Batch
 from gristmill.stage import Filter, setting
 
 if TYPE_CHECKING:
-    from gristmill.kernels.text_index import Words
+    from gristmill.kernels.text_index import WordReading
 
 TOP_SIZES = (2, 3, 4)
 REPEATED_SIZES = (5, 6, 7, 8, 9, 10)
@@ -31,12 +27,8 @@ _TABLE_A1 = "Gopher, table A1"
 _APPENDIX = "Gopher, appendix A.1.1"
 _WARM_TEXT = "A line with the words.\n\n- A line with the words. - A line with the words. And so it is…\n\nA line."
 
-Words_ = Literal["unicode", "whitespace"]
-
-
-def _share(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
-    """part / whole as float32 (rows,), 0 where there is nothing."""
-    return np.divide(part, whole, out=np.zeros(len(part)), where=whole > 0).astype(np.float32)
+Dialect = Literal["datatrove", "dclm"]
+Reading = Literal["unicode", "whitespace"]
 
 
 def _above(values: np.ndarray, limit: float | None) -> np.ndarray:
@@ -50,7 +42,16 @@ def _below(values: np.ndarray, limit: float | None) -> np.ndarray:
 class GopherRepetition(Filter):
     """Drop texts that repeat themselves: lines, paragraphs, n-grams of words.
 
-    A limit of null turns its rule off. Values are shares of the text's characters, or of its lines and paragraphs.
+    A limit of null turns its rule off. Ten lines of which two pairs are equal: datatrove finds 20 % of them duplicate and
+    keeps the text, dclm 40 % and drops it, at the same limit.
+
+                            datatrove                             dclm
+    duplicates              the copies after the first            all copies
+    shares of characters    of the whole text                     of the lines, paragraphs or words
+    repeated 5-10-grams     from the left, jumping over repeats   every word in any n-gram that occurs twice
+    equally common n-grams  the first counts                      the longest counts; one that occurs once does not
+    words                   and punctuation marks                 that begin with a letter or a digit
+    lines, paragraphs       as they are                           stripped of white space, empty ones left out
     """
 
     kind = "gopher_repetition"
@@ -72,11 +73,11 @@ class GopherRepetition(Filter):
     rules = ("empty", *values.names[1:])
     signal_settings = ("dialect", "words")
 
-    dialect: Literal["datatrove"] = setting("datatrove", "whose reading of the rules", source="datatrove 0.10")
-    words: Words_ = setting(
-        "unicode",
-        "what a word is: Unicode's word boundaries, or white space",
-        source="near datatrove's spaCy words",
+    dialect: Dialect = setting("datatrove", "whose reading of the rules", source="datatrove 0.10; mlfoundations/dclm")
+    words: Reading | None = setting(
+        None,
+        "what a word is: Unicode's word boundaries, or white space; null: as the dialect has it",
+        source="datatrove: spaCy, which unicode is near; dclm: unicode",
     )
     max_duplicate_paragraphs: float | None = setting(
         0.30, "paragraphs that stand after an equal one", source=_TABLE_A1, unit="share of paragraphs", ge=0
@@ -123,41 +124,11 @@ class GopherRepetition(Filter):
     )
 
     def signals(self, batch: Batch) -> Mapping[str, np.ndarray]:
-        from gristmill.kernels.repetition import repeated_ngrams, repeated_pieces, top_ngrams
+        from gristmill.filters.gopher_signals import datatrove_repetition, dclm_repetition
 
-        index = batch.index
-        characters = index.characters
-        words = index.words(self.words)
-        found: dict[str, np.ndarray] = {"characters": characters.astype(np.int32)}
-
-        paragraphs = index.paragraphs
-        pieces = repeated_pieces(
-            paragraphs.first, paragraphs.start, paragraphs.end, paragraphs.hashes, paragraphs.characters
-        )
-        found["duplicate_paragraphs"] = _share(pieces[:, 1], pieces[:, 0])
-        found["duplicate_paragraph_characters"] = _share(pieces[:, 2], characters)
-
-        lines = index.lines
-        pieces = repeated_pieces(lines.first, lines.start, lines.end, lines.hashes, lines.characters)
-        # A run of newlines separates lines once, but one at either end of the text leaves an empty line there.
-        opening, closing = lines.first[:-1], lines.first[1:] - 1
-        broken = opening != closing
-        outer = (broken & (lines.start[opening] == lines.end[opening])).astype(np.int64)
-        outer += broken & (lines.start[closing] == lines.end[closing])
-        found["duplicate_lines"] = _share(pieces[:, 1] + (outer == 2), pieces[:, 0] + outer)
-        found["duplicate_line_characters"] = _share(pieces[:, 2], characters)
-
-        top = top_ngrams(words.first, words.hashes, words.characters, np.array(TOP_SIZES))
-        for column, n in enumerate(TOP_SIZES):
-            times, length = top[:, column, 0], top[:, column, 1]
-            found[f"top_{n}_gram"] = _share(times * (length + n - 1), characters)  # with the spaces between words
-        sizes = np.array(REPEATED_SIZES)
-        repeated = repeated_ngrams(
-            index.texts.data, words.first, words.start, words.end, words.hashes, words.characters, sizes
-        )
-        for column, n in enumerate(REPEATED_SIZES):
-            found[f"duplicate_{n}_grams"] = _share(repeated[:, column], characters)
-        return found
+        reading: WordReading = self.words or "unicode"
+        measure = dclm_repetition if self.dialect == "dclm" else datatrove_repetition
+        return measure(batch.index, batch.index.words(reading))
 
     def decide(self, batch: Batch) -> np.ndarray:
         failed = [self.value(batch, "characters") == 0]
@@ -171,7 +142,16 @@ class GopherRepetition(Filter):
 class GopherQuality(Filter):
     """Drop texts that do not look like prose: too short, odd words, symbols, bullets, no stop words.
 
-    A limit of null turns its rule off. Everything but the stop words is independent of the language.
+    A limit of null turns its rule off. Everything but the stop words is independent of the language. With datatrove's reading
+    a punctuation mark is a word without a letter, so that English with many of them fails `min_letter_words`.
+
+                            datatrove                             dclm
+    words                   Unicode's, and punctuation marks      what white space separates
+    words, least and most   those that are not signs alone        those that begin with a letter or a digit
+    hash signs, ellipses    each against its own limit            together against `max_symbols`; `. . .` is one too
+    bullets                 • -                                   ● • * -
+    lines                   blank ones count                      blank ones do not
+    stop words              different ones, as they are written   occurrences, in capitals too
     """
 
     kind = "gopher_quality"
@@ -183,6 +163,7 @@ class GopherQuality(Filter):
         "long_words",
         "many_hashes",
         "many_ellipses",
+        "many_symbols",
         "many_bullets",
         "ellipsis_lines",
         "few_letters",
@@ -190,23 +171,24 @@ class GopherQuality(Filter):
     )
     values = pa.schema(
         [
-            ("words", pa.int32()),  # words that are not punctuation alone
-            ("mean_word_length", pa.float32()),  # characters of these words
-            ("hashes", pa.float32()),  # per word or mark
-            ("ellipses", pa.float32()),  # per word or mark
-            ("bullet_lines", pa.float32()),
-            ("ellipsis_lines", pa.float32()),
-            ("letter_words", pa.float32()),  # share of words and marks that hold a letter
-            ("stop_words", pa.int32()),  # different ones
+            ("words", pa.int32()),  # without those that are punctuation
+            ("mean_word_length", pa.float32()),  # characters
+            ("hashes", pa.float32()),  # per word, as the two below
+            ("ellipses", pa.float32()),
+            ("symbols", pa.float32()),  # hash signs and ellipses
+            ("bullet_lines", pa.float32()),  # share of lines
+            ("ellipsis_lines", pa.float32()),  # share of lines
+            ("letter_words", pa.float32()),  # share of words
+            ("stop_words", pa.int32()),
         ]
     )
     signal_settings = ("dialect", "words", "stop_words")
 
-    dialect: Literal["datatrove"] = setting("datatrove", "whose reading of the rules", source="datatrove 0.10")
-    words: Words_ = setting(
-        "unicode",
-        "what a word is: Unicode's word boundaries, or white space",
-        source="near datatrove's spaCy words",
+    dialect: Dialect = setting("datatrove", "whose reading of the rules", source="datatrove 0.10; mlfoundations/dclm")
+    words: Reading | None = setting(
+        None,
+        "what a word is: Unicode's word boundaries, or white space; null: as the dialect has it",
+        source="datatrove: spaCy, which unicode is near; dclm: whitespace",
     )
     min_words: int | None = setting(50, "least words of a document", source=_APPENDIX, unit="words", ge=0)
     max_words: int | None = setting(100_000, "most words of a document", source=_APPENDIX, unit="words", ge=0)
@@ -216,8 +198,11 @@ class GopherQuality(Filter):
     max_mean_word_length: float | None = setting(
         10, "greatest mean length of words", source=_APPENDIX, unit="characters", ge=0
     )
-    max_hashes: float | None = setting(0.1, "hash signs", source=_APPENDIX, unit="per word", ge=0)
-    max_ellipses: float | None = setting(0.1, "ellipses", source=_APPENDIX, unit="per word", ge=0)
+    max_hashes: float | None = setting(0.1, "hash signs (datatrove)", source=_APPENDIX, unit="per word", ge=0)
+    max_ellipses: float | None = setting(0.1, "ellipses (datatrove)", source=_APPENDIX, unit="per word", ge=0)
+    max_symbols: float | None = setting(
+        0.1, "hash signs and ellipses together (dclm)", source=_APPENDIX, unit="per word", ge=0
+    )
     max_bullet_lines: float | None = setting(
         0.9, "lines that begin with a bullet", source=_APPENDIX, unit="share of lines", ge=0
     )
@@ -227,48 +212,33 @@ class GopherQuality(Filter):
     min_letter_words: float | None = setting(
         0.8, "words that hold a letter", source=_APPENDIX, unit="share of words", ge=0
     )
-    min_stop_words: int | None = setting(2, "different stop words", source=_APPENDIX, unit="words", ge=0)
-    stop_words: list[str] = setting(
-        factory=lambda: list(STOP_WORDS), doc="the stop words, compared as they are written", source=_APPENDIX
+    min_stop_words: int | None = setting(
+        2, "stop words: different ones (datatrove) or occurrences (dclm)", source=_APPENDIX, unit="words", ge=0
     )
+    stop_words: list[str] = setting(factory=lambda: list(STOP_WORDS), doc="the stop words", source=_APPENDIX)
 
     def signals(self, batch: Batch) -> Mapping[str, np.ndarray]:
-        from gristmill.kernels.quality import line_counts, symbol_counts, word_counts
+        from gristmill.filters.gopher_signals import datatrove_quality, dclm_quality
 
-        index = batch.index
-        words, lines = index.words(self.words), index.broken_lines
-        counts = word_counts(words.first, words.hashes, words.characters, words.flags)
-        symbols = symbol_counts(index.texts.data, index.texts.offsets)
-        marked = line_counts(index.texts.data, lines.first, lines.stripped.start, lines.stripped.end)
-        return {
-            "words": counts[:, 0].astype(np.int32),
-            "mean_word_length": _share(counts[:, 1], counts[:, 0]),
-            "hashes": _share(symbols[:, 0], words.counts),
-            "ellipses": _share(symbols[:, 1], words.counts),
-            "bullet_lines": _share(marked[:, 0], lines.counts),
-            "ellipsis_lines": _share(marked[:, 1], lines.counts),
-            "letter_words": _share(counts[:, 2], words.counts),
-            "stop_words": self._stop_words(words).astype(np.int32),
-        }
-
-    def _stop_words(self, words: Words) -> np.ndarray:
-        """Different stop words in each row."""
-        from gristmill.kernels.quality import listed_words, word_list_table
-        from gristmill.kernels.word_hash import hash_bytes
-
-        listed = [np.frombuffer(word.encode(), np.uint8) for word in self.stop_words]
-        table = word_list_table(np.array([hash_bytes(word, 0, len(word)) for word in listed], np.uint64))
-        return listed_words(words.first, words.hashes, table, len(table) - 1)[:, 1]
+        dclm = self.dialect == "dclm"
+        reading: WordReading = self.words or ("whitespace" if dclm else "unicode")
+        measure = dclm_quality if dclm else datatrove_quality
+        return measure(batch.index, batch.index.words(reading), self.stop_words)
 
     def decide(self, batch: Batch) -> np.ndarray:
         value = {field.name: self.value(batch, field.name) for field in self.values}
+        if self.dialect == "dclm":
+            max_hashes, max_ellipses, max_symbols = None, None, self.max_symbols
+        else:
+            max_hashes, max_ellipses, max_symbols = self.max_hashes, self.max_ellipses, None
         return self.first_rule(
             _below(value["words"], self.min_words),
             _above(value["words"], self.max_words),
             _below(value["mean_word_length"], self.min_mean_word_length),
             _above(value["mean_word_length"], self.max_mean_word_length),
-            _above(value["hashes"], self.max_hashes),
-            _above(value["ellipses"], self.max_ellipses),
+            _above(value["hashes"], max_hashes),
+            _above(value["ellipses"], max_ellipses),
+            _above(value["symbols"], max_symbols),
             _above(value["bullet_lines"], self.max_bullet_lines),
             _above(value["ellipsis_lines"], self.max_ellipsis_lines),
             _below(value["letter_words"], self.min_letter_words),

@@ -12,8 +12,8 @@ from gristmill.kernels.sentences import sentences_in
 
 # What becomes of a line: kept, or the rule that takes it out.
 KEPT, LONG_WORD, NO_TERMINAL_MARK, FEW_WORDS, JAVASCRIPT, POLICY = range(6)
-# What is counted of a text: lines by what becomes of them, sentences of kept lines, then the first line (from 0, else -1) in which
-# each page rule applies.
+# What is counted of a text: lines by what becomes of them, sentences of kept lines, then the first line (from 0, else -1)
+# in which each page rule applies.
 SENTENCES, LOREM_IPSUM, CURLY_BRACKET, BAD_WORD = range(6, 10)
 COLUMNS = 10
 # Lists of the phrase table.
@@ -52,6 +52,18 @@ def _citation_end(data, at, end, blocks, traits):
     return at + len(CITATION_NEEDED) if _begins_with(data, at, end, CITATION_NEEDED) else at
 
 
+@leaf
+def _next_citation(data, at, end, blocks, traits):
+    """Start and end of the first citation from `at` on; both are `end` when there is none."""
+    while at < end:
+        if data[at] == BRACKET:
+            after = _citation_end(data, at, end, blocks, traits)
+            if after > at:
+                return at, after
+        at += 1
+    return end, end
+
+
 @njit(cache=True, nogil=True)
 def find_citations(data, starts, ends, blocks, traits):
     """Citations before each line int64 (lines + 1,), start and end of each citation int64 (citations,)."""
@@ -59,19 +71,14 @@ def find_citations(data, starts, ends, blocks, traits):
     found = np.empty((16, 2), np.int64)
     count = 0
     for line in range(len(starts)):
-        at, end = starts[line], ends[line]
+        end = ends[line]
+        at, after = _next_citation(data, starts[line], end, blocks, traits)
         while at < end:
-            after = at
-            if data[at] == BRACKET:
-                after = _citation_end(data, at, end, blocks, traits)
-            if after == at:
-                at += 1
-                continue
             if count == len(found):
                 found = np.concatenate((found, np.empty_like(found)))
             found[count, 0], found[count, 1] = at, after
             count += 1
-            at = after
+            at, after = _next_citation(data, after, end, blocks, traits)
         first[line + 1] = count
     return first, found[:count, 0].copy(), found[:count, 1].copy()
 
@@ -135,7 +142,7 @@ def _bad_word_in(data, start, end, words, beside, case, blocks, traits):
     free = beside != NO_ASCII_LETTER  # whether a word may begin at `at`
     while at < end:
         byte = data[at]
-        if free and words.begins[byte]:
+        if free and words.firsts[byte]:
             node = np.int64(0)
             after = at
             while after < end:
@@ -180,9 +187,9 @@ def judge_lines(
     """What becomes of every line int8 (lines,), and the counts of every row int32 (rows, COLUMNS).
 
     starts, ends: lines stripped, citations out; words, longest: words of each line and code points of its longest.
-    max_word_length, min_words: -1 for no rule. marks: int64, code points that end a line well, none for no rule; dots_end: whether
-    three full stops do. whole_page: page rules look at every line, not only at those that the line rules before them leave.
-    phrases: the table of lorem ipsum, the bracket, and the phrases that take lines out; bad_words: theirs; beside: see above.
+    max_word_length, min_words: -1 for no rule. marks: int64, code points that end a line well, none for no rule; dots_end:
+    whether three full stops do. whole_page: page rules look at every line, not only at those that the line rules before them
+    leave. phrases: the table of lorem ipsum, the bracket, and what takes lines out; bad_words: theirs; beside: see above.
     """
     fates = np.empty(len(starts), np.int8)
     found = np.zeros((len(first) - 1, COLUMNS), np.int32)
@@ -190,44 +197,31 @@ def judge_lines(
         found[row, LOREM_IPSUM:] = -1
         for line in range(first[row], first[row + 1]):
             start, end = starts[line], ends[line]
-            number = line - first[row]
-            here = np.int64(-1)
-            if whole_page:
-                here = phrases_in(data, start, end, phrases, case)
-                if here & LOREM_BIT and found[row, LOREM_IPSUM] < 0:
-                    found[row, LOREM_IPSUM] = number
-                if here & CURLY_BIT and found[row, CURLY_BRACKET] < 0:
-                    found[row, CURLY_BRACKET] = number
-                if found[row, BAD_WORD] < 0 and _bad_word_in(data, start, end, bad_words, beside, case, blocks, traits):
-                    found[row, BAD_WORD] = number
             fate = KEPT
             if max_word_length >= 0 and longest[line] > max_word_length:
                 fate = LONG_WORD
-            elif len(marks) and (
-                not _ends_with_mark(data, start, end, marks) or (not dots_end and _ends_with_dots(data, start, end))
+            elif len(marks) and not (
+                _ends_with_mark(data, start, end, marks) and (dots_end or not _ends_with_dots(data, start, end))
             ):
                 fate = NO_TERMINAL_MARK
             elif words[line] < min_words:
                 fate = FEW_WORDS
-            else:
-                if not whole_page:
-                    here = phrases_in(data, start, end, phrases, case)
-                    if here & LOREM_BIT and found[row, LOREM_IPSUM] < 0:
-                        found[row, LOREM_IPSUM] = number
-                if here & JAVASCRIPT_BIT:
-                    fate = JAVASCRIPT
-                else:
-                    if not whole_page and here & CURLY_BIT and found[row, CURLY_BRACKET] < 0:
-                        found[row, CURLY_BRACKET] = number
-                    if here & POLICY_BIT:
-                        fate = POLICY
+            looked_at = whole_page or fate == KEPT
+            here = phrases_in(data, start, end, phrases, case) if looked_at else np.int64(0)
+            number = line - first[row]
+            if here & LOREM_BIT and found[row, LOREM_IPSUM] < 0:
+                found[row, LOREM_IPSUM] = number
+            if fate == KEPT and here & JAVASCRIPT_BIT:
+                fate = JAVASCRIPT
+            looked_at = whole_page or fate == KEPT
+            if looked_at and here & CURLY_BIT and found[row, CURLY_BRACKET] < 0:
+                found[row, CURLY_BRACKET] = number
+            if fate == KEPT and here & POLICY_BIT:
+                fate = POLICY
+            looked_at = found[row, BAD_WORD] < 0 and (whole_page or fate == KEPT)
+            if looked_at and _bad_word_in(data, start, end, bad_words, beside, case, blocks, traits):
+                found[row, BAD_WORD] = number
             if fate == KEPT:
-                if (
-                    not whole_page
-                    and found[row, BAD_WORD] < 0
-                    and _bad_word_in(data, start, end, bad_words, beside, case, blocks, traits)
-                ):
-                    found[row, BAD_WORD] = number
                 found[row, SENTENCES] += sentences_in(data, start, end, abbreviations, case, blocks, traits)
             fates[line] = fate
             found[row, fate] += 1

@@ -42,7 +42,7 @@ DIGIT = 1 << 6  # str.isdecimal
 SPACE = 1 << 7  # str.isspace
 UPPER = 1 << 8  # category Lu or Lt
 LOWER = 1 << 9  # category Ll
-MARK = 1 << 10  # category M
+ALPHANUMERIC = 1 << 10  # str.isalnum
 PUNCTUATION = 1 << 11  # category P
 SYMBOL = 1 << 12  # category S
 EAST_ASIAN = 1 << 13  # Han, kana and Hangul
@@ -127,7 +127,7 @@ _CATEGORIES = tuple("Cc Cf Cn Co Cs Ll Lm Lo Lt Lu Mc Me Mn Nd Nl No Pc Pd Pe Pf
 
 
 def _flags(category: str) -> int:
-    flags = {"L": LETTER, "M": MARK, "P": PUNCTUATION, "S": SYMBOL}.get(category[0], 0)
+    flags = {"L": LETTER | ALPHANUMERIC, "N": ALPHANUMERIC, "P": PUNCTUATION, "S": SYMBOL}.get(category[0], 0)
     return flags | {"Nd": DIGIT, "Lu": UPPER, "Lt": UPPER, "Ll": LOWER}.get(category, 0)
 
 

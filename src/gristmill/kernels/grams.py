@@ -18,7 +18,7 @@ import numpy as np
 from numba import njit
 
 from gristmill.kernels.code_points import SPACE, decode, trait
-from gristmill.kernels.key_table import even, find
+from gristmill.kernels.key_table import even, filter_place, find
 from gristmill.kernels.leaf import leaf
 from gristmill.kernels.word_hash import HASH_BASE, mix
 
@@ -246,6 +246,7 @@ def covered_spans(
     traits,
     values,
     table,
+    bits,
     spare_first,
     rows,
     starts,
@@ -255,7 +256,7 @@ def covered_spans(
     """Write the spans that grams in `table` cover in the texts [row, stop), behind `count` others; returns the count.
 
     table: its flags say "also stands earlier"; with spare_first a gram without the flag is passed over once, and
-    flagged then. rows, starts, ends: int64, with room for `most_spans`; bytes counted from the start of each text.
+    flagged then. bits: its filter. rows, starts, ends: int64, with room for `most_spans`; bytes counted from the start of each text.
     A span is as long as grams in it overlap or touch.
     """
     tokens = np.empty(length, np.uint64)
@@ -281,7 +282,11 @@ def covered_spans(
                 number += 1
                 if number < length:
                     continue
-                place = find(table, even(mix(whole)))
+                key = even(mix(whole))
+                word, bit = filter_place(bits, key)
+                if bits[word] & bit == 0:
+                    continue
+                place = find(table, key)
                 if place < 0:
                     continue
                 if spare_first and table[place] & np.uint64(1) == 0:

@@ -52,6 +52,27 @@ def make_table(keys):
 
 
 @njit(cache=True, nogil=True)
+def make_filter(table):
+    """A bit set, uint64 (words,), that tells most keys which are not in the table without a look at it.
+
+    It is an eighth of the table's size, so that it stays near the processor; 16 bits a key let 6 % of other keys through.
+    """
+    bits = np.zeros((8 * len(table) + 63) // 64, np.uint64)
+    for slot in range(len(table)):
+        if table[slot] != np.uint64(0):
+            word, bit = filter_place(bits, table[slot])
+            bits[word] |= bit
+    return bits
+
+
+@leaf
+def filter_place(bits, key):
+    """The word of a filter that a key has its bit in, and the bit."""
+    place = (key >> np.uint64(24)) & np.uint64(64 * len(bits) - 1)
+    return place >> np.uint64(6), FLAG << (place & np.uint64(63))
+
+
+@njit(cache=True, nogil=True)
 def merge_equal(keys):
     """Bring the distinct ones of ascending keys to the front, flagged where a key stands twice or more; returns how many."""
     count = 0

@@ -13,7 +13,7 @@ from gristmill.kernels.text_index import Words
 
 @leaf
 def spaced_words(data, start, end, blocks, traits):
-    """What white space separates in data[start:end]: words, those that begin with a letter or digit, code points of the longest."""
+    """What white space separates: words, words that begin with a letter or digit, code points of the longest."""
     words, proper, longest, length = 0, 0, 0, 0
     at = start
     while at < end:

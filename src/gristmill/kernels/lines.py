@@ -6,10 +6,31 @@ import numpy as np
 from numba import njit
 
 from gristmill.kernels.code_points import SPACE, decode, trait
+from gristmill.kernels.eight_bytes import (
+    code_points_begun,
+    every,
+    flags_below,
+    flags_equal,
+    flags_not_ascii,
+    load_block,
+)
 from gristmill.kernels.leaf import leaf
-from gristmill.kernels.word_hash import hash_bytes
+from gristmill.kernels.word_hash import hash_span
 
 NEWLINE = 0x0A
+_NEWLINES = every(NEWLINE)
+_CONTROLS = every(0x20)
+_NONE = np.uint64(0)
+
+
+@leaf
+def _to_newline(data, at, end):
+    """The first newline from `at` on, or the end."""
+    while at + 8 <= end and flags_equal(load_block(data, at), _NEWLINES) == _NONE:
+        at += 8
+    while at < end and data[at] != NEWLINE:
+        at += 1
+    return at
 
 
 @njit(cache=True, nogil=True)
@@ -20,21 +41,21 @@ def split_at_newlines(data, offsets):
     """
     rows = len(offsets) - 1
     count = rows
-    for at in range(offsets[0], offsets[rows]):
-        count += data[at] == NEWLINE
+    for byte in data[offsets[0] : offsets[rows]]:
+        count += byte == NEWLINE
     first = np.zeros(rows + 1, np.int64)
     starts = np.empty(count, np.int64)
     ends = np.empty(count, np.int64)
     line = 0
     for row in range(rows):
-        start = offsets[row]
-        for at in range(offsets[row], offsets[row + 1]):
-            if data[at] == NEWLINE:
-                starts[line], ends[line] = start, at
-                start = at + 1
-                line += 1
-        starts[line], ends[line] = start, offsets[row + 1]
-        line += 1
+        start, end = offsets[row], offsets[row + 1]
+        while True:
+            at = _to_newline(data, start, end)
+            starts[line], ends[line] = start, at
+            line += 1
+            if at == end:
+                break
+            start = at + 1
         first[row + 1] = line
     return first, starts, ends
 
@@ -58,34 +79,33 @@ def _line_break(data, at, end):
 def split_at_line_breaks(data, offsets):
     """Spans as `str.splitlines()` gives them: every Unicode line break counts, an empty row has none."""
     rows = len(offsets) - 1
+    most = rows
+    for byte in data[offsets[0] : offsets[rows]]:  # the last bytes of all breaks
+        most += (byte < 0x1F) | (byte == 0x85) | (byte == 0xA8) | (byte == 0xA9)
     first = np.zeros(rows + 1, np.int64)
-    starts = np.empty(0, np.int64)
-    ends = np.empty(0, np.int64)
-    for filling in (False, True):
-        line = 0
-        for row in range(rows):
-            at, end = offsets[row], offsets[row + 1]
-            start = at
-            while at < end:
-                if data[at] > 0x1E and data[at] != 0xC2 and data[at] != 0xE2:
-                    at += 1
+    starts = np.empty(most, np.int64)
+    ends = np.empty(most, np.int64)
+    line = 0
+    for row in range(rows):
+        at, end = offsets[row], offsets[row + 1]
+        start = at
+        while at < end:
+            if at + 8 <= end:
+                block = load_block(data, at)
+                if flags_below(block, _CONTROLS) | flags_not_ascii(block) == _NONE:
+                    at += 8
                     continue
-                width = _line_break(data, at, end)
-                if width:
-                    if filling:
-                        starts[line], ends[line] = start, at
-                    line += 1
-                    start = at + width
-                at += max(1, width)
-            if start < end:
-                if filling:
-                    starts[line], ends[line] = start, end
+            width = _line_break(data, at, end)
+            if width:
+                starts[line], ends[line] = start, at
                 line += 1
-            first[row + 1] = line
-        if not filling:
-            starts = np.empty(line, np.int64)
-            ends = np.empty(line, np.int64)
-    return first, starts, ends
+                start = at + width
+            at += max(1, width)
+        if start < end:
+            starts[line], ends[line] = start, end
+            line += 1
+        first[row + 1] = line
+    return first, starts[:line].copy(), ends[:line].copy()
 
 
 @leaf
@@ -125,39 +145,31 @@ def strip_spans(data, starts, ends, blocks, traits):
 
 
 @njit(cache=True, nogil=True)
-def split_at_blank_lines(data, offsets, blocks, traits):
-    """Spans between runs of two or more newlines in each row stripped of white space; a blank row has none."""
+def split_at_blank_lines(data, offsets, first_line, line_starts, line_ends, blocks, traits):
+    """Spans between runs of two or more newlines in each row stripped of white space; a blank row has none.
+
+    first_line, line_starts, line_ends: what `split_at_newlines` found.
+    """
     rows = len(offsets) - 1
     first = np.zeros(rows + 1, np.int64)
-    stripped = np.empty((rows, 2), np.int64)
-    starts = np.empty(0, np.int64)
-    ends = np.empty(0, np.int64)
-    for filling in (False, True):
-        paragraph = 0
-        for row in range(rows):
-            if not filling:
-                stripped[row] = strip_span(data, offsets[row], offsets[row + 1], blocks, traits)
-            at, end = stripped[row, 0], stripped[row, 1]
-            start = at
-            while at < end:
-                if data[at] != NEWLINE or data[at + 1] != NEWLINE:  # the last byte of a stripped row is no newline
-                    at += 1
-                    continue
-                if filling:
-                    starts[paragraph], ends[paragraph] = start, at
+    starts = np.empty(len(line_starts), np.int64)
+    ends = np.empty(len(line_starts), np.int64)
+    paragraph = 0
+    for row in range(rows):
+        start, end = strip_span(data, offsets[row], offsets[row + 1], blocks, traits)
+        inside = False
+        for line in range(first_line[row], first_line[row + 1]):
+            line_start, line_end = max(line_starts[line], start), min(line_ends[line], end)
+            if line_start >= line_end:
+                inside = False
+                continue
+            if not inside:
+                starts[paragraph] = line_start
                 paragraph += 1
-                while data[at] == NEWLINE:
-                    at += 1
-                start = at
-            if start < end:
-                if filling:
-                    starts[paragraph], ends[paragraph] = start, end
-                paragraph += 1
-            first[row + 1] = paragraph
-        if not filling:
-            starts = np.empty(paragraph, np.int64)
-            ends = np.empty(paragraph, np.int64)
-    return first, starts, ends
+                inside = True
+            ends[paragraph - 1] = line_end
+        first[row + 1] = paragraph
+    return first, starts[:paragraph].copy(), ends[:paragraph].copy()
 
 
 @njit(cache=True, nogil=True)
@@ -166,8 +178,13 @@ def count_characters(data, starts, ends):
     counts = np.empty(len(starts), np.int64)
     for span in range(len(starts)):
         total = 0
-        for at in range(starts[span], ends[span]):
+        at, end = starts[span], ends[span]
+        while at + 8 <= end:
+            total += code_points_begun(load_block(data, at))
+            at += 8
+        while at < end:
             total += (data[at] & 0xC0) != 0x80
+            at += 1
         counts[span] = total
     return counts
 
@@ -177,5 +194,5 @@ def hash_spans(data, starts, ends):
     """Hash of the bytes of each span, uint64 (spans,)."""
     hashes = np.empty(len(starts), np.uint64)
     for span in range(len(starts)):
-        hashes[span] = hash_bytes(data, starts[span], ends[span])
+        hashes[span] = hash_span(data, starts[span], ends[span])
     return hashes

@@ -4,7 +4,7 @@
     phrases_at(data, at, end, table, case)       # bit 0: the first list has a phrase here, bit 1: the second
 
 Case is compared code point by code point, by the lower case of each; a letter whose lower case takes two (U+0130) stays as it is.
-A text that holds none of the first bytes of a phrase costs one look at a table of 256 a byte.
+A byte with which, and with the next, no phrase can begin costs two looks at tables of 256.
 """
 
 from __future__ import annotations
@@ -31,13 +31,15 @@ class Phrases(NamedTuple):
     """A tree of phrases as arrays. An edge is a slot of an open-addressing table keyed by node and code point.
 
     keys: uint64 (slots,), 0 where free; nodes: int32 (slots,), where the edge leads; groups: int64 (nodes,), a bit for each list
-    with a phrase that ends there; begins: bool (256,), whether a byte can begin a phrase.
+    with a phrase that ends there; firsts, seconds: uint64 (256,), bits of the phrases, dealt out over 64, that a byte can begin and
+    that it can go on with, so that a phrase stands at `at` only if firsts[data[at]] & seconds[data[at + 1]].
     """
 
     keys: np.ndarray
     nodes: np.ndarray
     groups: np.ndarray
-    begins: np.ndarray
+    firsts: np.ndarray
+    seconds: np.ndarray
 
 
 @cache
@@ -56,10 +58,14 @@ def phrase_table(lists: Sequence[Sequence[str]]) -> Phrases:
     lower = lower_case()
     edges: dict[tuple[int, int], int] = {}
     groups = [0]
-    first_codes = set()
+    firsts, seconds = np.zeros(256, np.uint64), np.zeros(256, np.uint64)
     for number, phrases in enumerate(lists):
-        for phrase in phrases:
+        for order, phrase in enumerate(phrases):
             codes = [int(lower[ord(sign)]) if ord(sign) < _CASED else ord(sign) for sign in phrase]
+            bit = np.uint64(1 << (order + number) % 64)
+            for opening in _openings(codes):
+                firsts[opening[0]] |= bit
+                seconds[opening[1] if len(opening) > 1 else slice(None)] |= bit
             node = 0
             for code in codes:
                 if (node, code) not in edges:
@@ -67,7 +73,6 @@ def phrase_table(lists: Sequence[Sequence[str]]) -> Phrases:
                     groups.append(0)
                 node = edges[node, code]
             if codes:
-                first_codes.add(codes[0])
                 groups[node] |= 1 << number
     slots = 16
     while slots < 4 * len(edges):
@@ -79,12 +84,22 @@ def phrase_table(lists: Sequence[Sequence[str]]) -> Phrases:
         while keys[slot]:
             slot = (slot + 1) & (slots - 1)
         keys[slot], nodes[slot] = key, following
-    begins = np.zeros(256, bool)
-    upper = np.flatnonzero(np.isin(lower, sorted(first_codes)))
-    for code in [*map(int, upper), *first_codes]:
-        if not 0xD800 <= code < 0xE000:
-            begins[chr(code).encode()[0]] = True
-    return Phrases(keys, nodes, np.array(groups, np.int64), begins)
+    return Phrases(keys, nodes, np.array(groups, np.int64), firsts, seconds)
+
+
+def _openings(codes: list[int]) -> set[bytes]:
+    """The first two bytes, or the only one, of all ways to write a phrase in upper and lower case."""
+    written = [b""]
+    for code in codes[:2]:
+        written = [before + form for before in written for form in _forms(code)]
+    return {form[:2] for form in written if form}
+
+
+@cache
+def _forms(code: int) -> tuple[bytes, ...]:
+    """A lower-case code point and all that have it as their lower case, in UTF-8."""
+    codes = {code, *map(int, np.flatnonzero(lower_case() == code))}
+    return tuple(chr(form).encode("utf-8", "replace") for form in sorted(codes))
 
 
 @leaf
@@ -124,9 +139,11 @@ def phrases_at(data, at, end, phrases, case):
 def phrases_in(data, start, end, phrases, case):
     """Bits of the lists that have a phrase anywhere in data[start:end]."""
     found = np.int64(0)
-    for at in range(start, end):
-        if phrases.begins[data[at]]:
+    for at in range(start, end - 1):
+        if phrases.firsts[data[at]] & phrases.seconds[data[at + 1]]:
             found |= phrases_at(data, at, end, phrases, case)
+    if start < end:
+        found |= phrases_at(data, end - 1, end, phrases, case)
     return found
 
 

@@ -13,7 +13,8 @@ from gristmill.kernels.phrases import NOWHERE, before, follow, is_word_sign, low
 
 # What becomes of a line: kept as it is, kept without some phrases, or the rule that takes it out.
 KEPT, EDITED, UPPER_CASE, NUMERICAL, COUNTER, FEW_WORDS, ONLY_PHRASES = range(7)
-# What is counted of a text: lines by what becomes of them; words of lines taken out and of phrases; words of all lines touched.
+# What is counted of a text: lines that are not blank by what becomes of them; words of lines taken out and of phrases; words
+# of all lines touched.
 REMOVED_WORDS, FLAGGED_WORDS = 7, 8
 COLUMNS = 9
 
@@ -91,7 +92,7 @@ def _is_counter(data, at, end, nouns, case, blocks, traits):
 def _trailing_start(data, start, end, phrases, case, blocks, traits):
     """Where the longest phrase begins that ends the line; `end` when none does."""
     for at in range(start, end):
-        if phrases.begins[data[at]] and parts_words(data, at, start, end, blocks, traits):
+        if phrases.firsts[data[at]] and parts_words(data, at, start, end, blocks, traits):
             node = np.int64(0)
             after = at
             while after < end:
@@ -126,9 +127,9 @@ def judge_lines(
     """What becomes of every line int8 (lines,); the counts of every row int32 (rows, COLUMNS); spans to leave out of lines:
     first int64 (lines + 1,), start and end int64 (spans,).
 
-    starts, ends: stripped lines; blank ones are kept. words: int64 (lines, 2), words and words that hold a letter or digit, which the
-    counts of words are of. max_upper, max_digits: shares of a line's code points, 1 or more for no rule. min_words: 0 for no rule.
-    max_edited_words: words of the longest line whose phrases go. nouns, leading, trailing, anywhere: tables of phrases.
+    starts, ends: stripped lines; blank ones are kept. words: int64 (lines, 2), words, and words that begin with a letter or
+    digit, which are what is counted. max_upper, max_digits: shares of a line's code points, 1 or more for no rule.
+    min_words: 0 for no rule. max_edited_words: words of the longest line whose phrases go. The rest are tables of phrases.
     """
     fates = np.zeros(len(starts), np.int8)
     found = np.zeros((len(first) - 1, COLUMNS), np.int32)
@@ -143,9 +144,9 @@ def judge_lines(
             removed = 0
             if start < end:
                 characters, upper, digits = _shares(data, start, end, blocks, traits)
-                if upper > max_upper * characters:
+                if upper / characters > max_upper:
                     fate = UPPER_CASE
-                elif digits > max_digits * characters:
+                elif digits / characters > max_digits:
                     fate = NUMERICAL
                 elif _is_counter(data, start, end, nouns, case, blocks, traits):
                     fate = COUNTER
@@ -166,21 +167,23 @@ def judge_lines(
                 if last < end:
                     left_end = strip_span(data, left_start, last, blocks, traits)[1]
                 at = left_start
+                floor = left_start
                 while at < left_end:
                     after = at
-                    if anywhere.begins[data[at]]:
+                    if anywhere.firsts[data[at]]:
                         after = whole_phrase(data, at, left_start, left_end, anywhere, case, blocks, traits)
                     if after == at:
                         at += 1
                         continue
                     span = at
-                    if span > left_start and trait(blocks, traits, before(data, span, left_start)) & SPACE:
+                    if span > floor and trait(blocks, traits, before(data, span, floor)) & SPACE:
                         span -= 1
                         while data[span] & 0xC0 == 0x80:
                             span -= 1
                     spans[count, 0], spans[count, 1] = span, after
                     count += 1
                     at = after
+                    floor = after
                 if left_end < end:
                     spans[count, 0], spans[count, 1] = left_end, end
                     count += 1
@@ -202,10 +205,8 @@ def judge_lines(
                         count = opening
                     span_first[line + 1] = count
             fates[line] = fate
-            found[row, fate] += 1
+            found[row, fate] += start < end
             if fate != KEPT:
                 found[row, REMOVED_WORDS] += removed
                 found[row, FLAGGED_WORDS] += words[line, 1]
     return fates, found, span_first, spans[:count, 0].copy(), spans[:count, 1].copy()
-
-

@@ -4,8 +4,8 @@ A sentence ends behind a run of terminal marks, with the quotation marks and bra
   - the text ends there; or
   - the run holds a terminal mark that is not ASCII (`。` `？` `؟` `।` …; a full-width full stop between digits aside); or
   - white space follows and what comes next does not begin in lower case.
-One full stop does not end it behind a single letter (an initial), behind letters with stops between them (`e.g.`, `U.S.`), or behind
-an abbreviation of ABBREVIATIONS. A text without any mark, unless blank, is one sentence.
+One full stop does not end it behind a single letter (an initial), behind letters with stops between them (`e.g.`, `U.S.`), or
+behind one of ABBREVIATIONS. A text without any mark, unless blank, is one sentence.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ def _abbreviated(data, stop, start, phrases, case, blocks, traits):
 
 @leaf
 def _closes(code):
-    for sign in CLOSING:
+    for sign in CLOSING:  # noqa: SIM110 - numba compiles no generator
         if sign == code:
             return True
     return False

@@ -45,7 +45,7 @@ class Spans:
 
     @cached_property
     def hashes(self) -> np.ndarray:
-        """A hash of each piece's bytes, uint64 (pieces,); see kernels.word_hash for what it is good for."""
+        """A hash of each piece's bytes, uint64 (pieces,), the same in every run (word_hash.hash_span)."""
         return line_kernels.hash_spans(self.texts.data, self.start, self.end)
 
     @cached_property
@@ -120,8 +120,11 @@ class TextIndex:
     @cached_property
     def paragraphs(self) -> Spans:
         """What runs of two or more newlines separate in the text stripped of white space; a blank row has none."""
-        found = line_kernels.split_at_blank_lines(self.texts.data, self.texts.offsets, *code_point_tables())
-        return Spans(self.texts, *found)
+        lines, texts = self.lines, self.texts
+        found = line_kernels.split_at_blank_lines(
+            texts.data, texts.offsets, lines.first, lines.start, lines.end, *code_point_tables()
+        )
+        return Spans(texts, *found)
 
     def words(self, reading: WordReading = "unicode") -> Words:
         """Words by Unicode's rules, punctuation marks included (kernels.words), or what white space separates."""

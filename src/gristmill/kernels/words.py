@@ -13,6 +13,7 @@ from __future__ import annotations
 import numpy as np
 
 from gristmill.kernels.code_points import (
+    ALPHANUMERIC,
     CLASS_MASK,
     CONNECTOR,
     DOUBLE_QUOTE,
@@ -26,6 +27,7 @@ from gristmill.kernels.code_points import (
     NUMERIC,
     PICTOGRAPH,
     REGIONAL,
+    SEPARATOR,
     SIGN,
     SINGLE_QUOTE,
     SPACE,
@@ -38,6 +40,7 @@ from gristmill.kernels.text import Texts
 from gristmill.kernels.word_hash import HASH_BASE, mix
 
 NOT_SIGNS = 1  # flag of a word in which not every code point is a sign: what datatrove counts as a word
+BEGINS_ALPHANUMERIC = 2  # flag of a word whose first code point is a letter or a number: what DCLM counts as a word
 FLAG_MASK = ~CLASS_MASK
 FULL_STOP = 0x2E
 WHITESPACE, UNICODE = 0, 1
@@ -125,6 +128,12 @@ def _word_end(data, at, end, kind, blocks, traits):
 
 
 @leaf
+def _flags(entry):
+    """What a code point adds to the flags of its word."""
+    return (entry & FLAG_MASK) | (NOT_SIGNS if entry & SIGN == 0 else 0)
+
+
+@leaf
 def _describe(data, start, end, blocks, traits):
     """Hash, code points and flags of the word in data[start:end]."""
     total = np.uint64(0)
@@ -143,9 +152,9 @@ def _describe(data, start, end, blocks, traits):
             while at < after:
                 total = total * HASH_BASE + np.uint64(data[at]) + np.uint64(1)
                 at += 1
-        flags |= entry & FLAG_MASK
-        if entry & SIGN == 0:
-            flags |= NOT_SIGNS
+        flags |= _flags(entry)
+        if characters == 0 and entry & ALPHANUMERIC:
+            flags |= BEGINS_ALPHANUMERIC
         characters += 1
     return mix(total), characters, flags
 
@@ -177,27 +186,39 @@ def _space_after(data, at, end, blocks, traits):
 
 
 @leaf
-def _plain_word(data, at, end, traits):
-    """The word of ASCII letters, digits and underscores at `at`: its end, hash and flags; an end of 0 when it is none.
+def _plain_word(data, at, end, reading, traits):
+    """The word of ASCII that begins at `at` with a visible character: its end, hash and flags; an end of 0 when it may go on
+    with a mark, an apostrophe or the like, which `_word_end` knows about.
 
-    Most words of Latin text are; those that an apostrophe, a full stop or a mark may carry on are left to `_word_end`.
+    Most words of Latin text are plain.
     """
-    total = np.uint64(0)
-    flags = np.int64(NOT_SIGNS)
+    entry = np.int64(traits[data[at]])
+    kind = entry & CLASS_MASK
+    total = np.uint64(data[at]) + np.uint64(1)
+    flags = _flags(entry) | (BEGINS_ALPHANUMERIC if entry & ALPHANUMERIC else 0)
+    wordy = LETTER_CLASS <= kind <= CONNECTOR
+    stop = data[at] == FULL_STOP
+    at += 1
     while at < end:
         byte = data[at]
-        if byte >= 0x80:
-            return 0, total, flags
         entry = np.int64(traits[byte])
         kind = entry & CLASS_MASK
-        if kind < LETTER_CLASS or kind > CONNECTOR:
-            if MID_LETTER <= kind <= SINGLE_QUOTE and at + 1 < end:
-                beyond = data[at + 1]
-                if beyond >= 0x80 or LETTER_CLASS <= np.int64(traits[beyond]) & CLASS_MASK <= CONNECTOR:
-                    return 0, total, flags
+        if byte >= 0x80:
+            return 0, total, flags
+        if reading == WHITESPACE:
+            if entry & SPACE:
+                break
+        elif wordy:
+            if kind < LETTER_CLASS or kind > CONNECTOR:
+                if MID_LETTER <= kind <= SINGLE_QUOTE and at + 1 < end:
+                    beyond = data[at + 1]
+                    if beyond >= 0x80 or LETTER_CLASS <= np.int64(traits[beyond]) & CLASS_MASK <= CONNECTOR:
+                        return 0, total, flags
+                break
+        elif not stop or byte != FULL_STOP:
             break
         total = total * HASH_BASE + np.uint64(byte) + np.uint64(1)
-        flags |= entry & FLAG_MASK
+        flags |= _flags(entry)
         at += 1
     return at, mix(total), flags
 
@@ -211,24 +232,29 @@ def _fill(data, offsets, reading, blocks, traits, row, count, first, starts, end
             break
         while at < end:
             byte = data[at]
-            start, length = at, 0
+            past = np.int64(0)
+            start, length = at, np.int64(0)
             total, union = np.uint64(0), np.int64(0)
-            if reading == UNICODE and byte < 0x80 and LETTER_CLASS <= np.int64(traits[byte]) & CLASS_MASK <= NUMERIC:
-                past, total, union = _plain_word(data, at, end, traits)
-                if past > 0:
-                    at = past
-                    length = past - start
-            if length == 0:
+            if byte < 0x80:
+                entry = np.int64(traits[byte])
+                if entry & SPACE or (reading == UNICODE and entry & CLASS_MASK == SEPARATOR):
+                    at += 1
+                    continue
+                past, total, union = _plain_word(data, at, end, reading, traits)
+            if past > 0:
+                at = past
+                length = past - start
+            else:
                 start, at = _next_word(data, at, end, reading, blocks, traits)
-                if start < at:
-                    total, length, union = _describe(data, start, at, blocks, traits)
-            if length > 0:
-                starts[count] = start
-                ends[count] = at
-                hashes[count] = total
-                characters[count] = length
-                flags[count] = union
-                count += 1
+                if start == at:
+                    break
+                total, length, union = _describe(data, start, at, blocks, traits)
+            starts[count] = start
+            ends[count] = at
+            hashes[count] = total
+            characters[count] = length
+            flags[count] = union
+            count += 1
         row += 1
         first[row] = count
     return row, count

@@ -77,10 +77,10 @@ class Bars:
 
         self._console = Console(stderr=True)
         self._progress = Progress(
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(bar_width=24),
             TaskProgressColumn(),
-            TextColumn("{task.fields[rates]}"),
+            TextColumn("{task.fields[rates]}", markup=False),
             TimeRemainingColumn(elapsed_when_finished=True),
             console=self._console,
         )
@@ -104,7 +104,12 @@ class Bars:
         self._progress.stop_task(self._ids[group])  # type: ignore[arg-type]
 
     def fail(self, failure: Failure) -> None:
-        self._console.print(f"[red]failed[/red]: {failure.job}: {failure.reason}", markup=True, highlight=False)
+        from rich.text import Text
+
+        line = Text.assemble(
+            ("failed", "red"), f": {failure.job}: {failure.reason}"
+        )  # no markup: the reason may quote a page
+        self._console.print(line, highlight=False)
 
     def close(self) -> None:
         self._progress.stop()

@@ -148,8 +148,8 @@ def _source_lines(name: str, source: Mapping[str, Any]) -> list[str]:
         share = f"{_share(kept['documents'], written['documents'])}, {_share(kept['bytes'], written['bytes'])} of bytes{tokens}"
         rows.append(("  kept", f"{kept['documents']:,}", _bytes(kept["bytes"]), share))
     widths = [max(len(row[column]) for row in rows) for column in range(3)]
-    for row in rows:
-        lines.append(f"{row[0]:<{widths[0]}}  {row[1]:>{widths[1]}}  {row[2]:>{widths[2]}}  {row[3]}".rstrip())
+    first, second, third = widths
+    lines += [f"{row[0]:<{first}}  {row[1]:>{second}}  {row[2]:>{third}}  {row[3]}".rstrip() for row in rows]
     if not source["balanced"]:
         lines.append("  these counts do not add up: please report this with the manifests of this source")
     return lines

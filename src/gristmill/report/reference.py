@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
-from gristmill.registry import locations, stage_class
+from gristmill.registry import loadable, locations, stage_class
 from gristmill.stage import Filter, GlobalStage, PhasedStage, ShardStage, Source, Stage, nested_settings
 
 _FAMILIES: tuple[tuple[str, type[Stage]], ...] = (
@@ -22,13 +22,16 @@ _FAMILIES: tuple[tuple[str, type[Stage]], ...] = (
 
 def list_stages() -> str:
     """All kinds by family with the first line of their documentation."""
-    kinds = {kind: stage_class(kind) for kind in locations()}
+    kinds = loadable()
     width = max(map(len, kinds))
     lines: list[str] = []
     for title, base in _FAMILIES:
         lines.append(title)
         lines += [f"  {kind:<{width}}  {_first_line(cls)}" for kind, cls in kinds.items() if issubclass(cls, base)]
         lines.append("")
+    broken = [kind for kind in locations() if kind not in kinds]
+    if broken:
+        lines += ["cannot be loaded", *(f"  {kind}  ({locations()[kind]})" for kind in broken), ""]
     lines += [
         "sections of a recipe",
         *(f"  {name:<{width}}  {_first_line(cls)}" for name, cls in _sections().items()),
@@ -118,7 +121,7 @@ def _first_line(cls: type[BaseModel]) -> str:
 def recipe_schema() -> dict[str, Any]:
     """JSON Schema (2020-12) of a whole recipe file."""
     definitions: dict[str, Any] = {}
-    kinds = {kind: stage_class(kind) for kind in locations()}
+    kinds = loadable()
     for kind, cls in kinds.items():
         definitions[f"stage.{kind}"] = _model_schema(cls, definitions, name_allowed=not issubclass(cls, Source))
     for name, model in _sections().items():

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from typing import IO, Any, ClassVar, Literal
 
 from gristmill import storage
-from gristmill.documents import QUARANTINE_BYTES, Outcome, Record
+from gristmill.documents import Outcome, Record
 from gristmill.extract.charset import decode
 from gristmill.sources.compressed import Damage, pieces
 from gristmill.sources.dates import parse_date
@@ -39,9 +39,15 @@ _HTML = re.compile(rb"\s*(?:<\?xml[^>]*>\s*)?(?:<!--.{0,2000}?-->\s*)*(?:<!docty
 _PAGE_NUMBERS = ("pagenum", "pageno", "pagenumber", "page-number", "x-ebookmaker-pageno", "pgnum")
 _BOILERPLATE = ("pg-boilerplate", "pgheader", "pgfooter", "pg-header", "pg-footer", "pg-machine-header")
 _NOTES = ("transnote", "transcribers-note", "tnote", "transnotes", "tn", "trans-note")
+_IMPRINT = re.compile(r"<(?:body|section)\s[^<>]{0,300}epub:type=\"[^\"]*\b(?:imprint|colophon|copyright-page)\b")
 _ILLUSTRATION = re.compile(r"^[ \t]*\[Illustration\]?:?\][ \t]*\n?|^[ \t]*\[Illustration\][ \t]*\n?", re.M)
+_TITLE = re.compile(r"<title[^>]{0,200}>([^<]{1,2000})</title", re.I)
+_TITLE_FRAME = re.compile(
+    r"^The Project Gutenberg E-?(?:book|text) of\s+|\s*[|—-]\s*(?:A )?Project Gutenberg(?: e-?book)?$", re.I
+)
 _BLANK_LINES = re.compile(r"\n{4,}")
 _EDITION = re.compile(r"^(?:pg)?(\d+)(-0|-8|-h)?((?:-images|-noimages)(?:-3)?)?\.(txt|htm|html|epub|zip)(?:\.utf-?8)?$")
+_SUPERSEDED = re.compile(r"/\d+/old(?:/|$)")  # where mirrors keep earlier editions of a book
 _HEADER_BYTES = 64 << 10
 
 
@@ -71,7 +77,7 @@ class Gutenberg(Source):
     require_marks: bool = setting(False, "drop files without a header or footer of the project", source="ours; off")
     credits: Literal["drop", "keep"] = setting(
         "drop",
-        "paragraphs before the book that say who prepared the file; they go into the metadata",
+        "paragraphs before the book that say who prepared the file (they go into the metadata), and an EPUB's imprint pages",
         source="c-w/gutenberg",
     )
     transcriber_notes: Literal["drop", "keep"] = setting(
@@ -93,15 +99,18 @@ class Gutenberg(Source):
 
     def expand(self, location: str) -> list[str]:
         """Nothing for an edition that another file in the same folder of a mirror supersedes (`editions`)."""
-        folder, _, name = location.rpartition("/")
-        edition = _EDITION.match(name)
-        if self.editions == "all" or edition is None:
+        if self.editions == "all":
             return [location]
-        if folder.rpartition("/")[2] == "old":
+        folder, _, name = location.rpartition("/")
+        if _SUPERSEDED.search(folder):
             return []
+        edition = _EDITION.match(name)
+        if edition is None:
+            return [location]
         others = storage.list_names(folder)
-        if folder.rpartition("/")[2] == f"{edition[1]}-h":
+        if folder.endswith(f"/{edition[1]}-h"):
             others = [*others, *storage.list_names(folder.rpartition("/")[0])]
+        others += [f"{name}.htm" for name in others if name == f"{edition[1]}-h"]
         better = (found for found in map(_EDITION.match, others) if found and found[1] == edition[1])
         return [] if any(_rank(found) < _rank(edition) for found in better) else [location]
 
@@ -156,7 +165,9 @@ class Gutenberg(Source):
         record = Record(file.name, 0, file.size)
         try:
             package = EpubPackage(archive, self.max_book_bytes)
-            pages = [self._html(page) for page in package.pages()]
+            pages = [
+                self._html(page) for page in package.pages() if self.credits == "keep" or not _IMPRINT.search(page)
+            ]
         except Damage as damage:
             return record.end(Outcome.QUARANTINED, damage.reason, str(damage))
         known = _epub_metadata(package.metadata) | {"format": "epub"}
@@ -168,7 +179,8 @@ class Gutenberg(Source):
         data = record.payload or b""
         name = str(record.hints.get("name", record.file))
         if _HTML.match(data[:4096]):
-            self._finish(record, self._html(decode(data)[0]), {"format": "html"}, name)
+            page = decode(data)[0]
+            self._finish(record, self._html(page), {"format": "html"}, name, _html_title(page))
             return
         if b"\x00" in data[:4096] and not data.startswith((b"\xff\xfe", b"\xfe\xff")):
             record.end(Outcome.NOT_TEXT, "binary")
@@ -184,11 +196,14 @@ class Gutenberg(Source):
 
     # -- the book ----------------------------------------------------------------------------------------------------
 
-    def _finish(self, record: Record, text: str, known: dict[str, Any], name: str) -> None:
-        """Set the record's text and metadata from all the text of a file, or end it."""
+    def _finish(self, record: Record, text: str, known: dict[str, Any], name: str, title: str | None = None) -> None:
+        """Set the record's text and metadata from all the text of a file, or end it.
+
+        known: what the format says beside the text. title: to be used where nothing else names the book.
+        """
         lines = text.replace("\r\n", "\n").replace("\r", "\n").replace("\x0c", "\n").split("\n")
         book = find_book(lines)
-        known = read_header(lines[: book.start]) | known
+        known = ({"title": title} if title else {}) | read_header(lines[: book.start]) | known
         number = known.get("number") or file_number(name)
         if book.copyrighted or _says_copyrighted(known):
             known["copyrighted"] = True
@@ -235,7 +250,7 @@ class Gutenberg(Source):
         record.title = well_formed(" ".join(str(title).split())) if title else None
         languages = entry.get("languages") or known.pop("languages", [])
         record.language = languages[0] if len(languages) == 1 else None
-        released = known.pop("release_date", None)
+        released = re.split(r"\s*\[|\s+Last Updated", known.pop("release_date", ""), maxsplit=1)[0] or None
         record.date = parse_date(entry.get("issued")) if entry.get("issued") else release_seconds(released)
         if number:
             record.url = f"https://www.gutenberg.org/ebooks/{number}"
@@ -249,7 +264,7 @@ class Gutenberg(Source):
             "footer": book.footer,
         }
         found |= {name: value for name, value in known.items() if name not in ("number", "title", "languages")}
-        found |= {name: entry.get(name) for name in ("subjects", "bookshelves", "locc", "rights")}
+        found |= {name: entry[name] for name in ("subjects", "bookshelves", "locc", "rights") if name in entry}
         record.metadata = {
             name: well_formed(value) if isinstance(value, str) else value for name, value in found.items() if value
         }
@@ -269,6 +284,13 @@ def _header_of_html(page: str) -> str:
         return ""
     block = page[page.find(">", start) + 1 : stop + 3]
     return html_to_text(block, markup="plain") + "\n\n"
+
+
+def _html_title(page: str) -> str | None:
+    """The title element without the project's name around the book's."""
+    found = _TITLE.search(page[:_HEADER_BYTES])
+    title = " ".join(html_to_text(found[1], markup="plain").split()) if found else ""
+    return _TITLE_FRAME.sub("", title).strip() or None
 
 
 def _epub_metadata(metadata: dict[str, list[str]]) -> dict[str, Any]:
@@ -294,13 +316,13 @@ def _says_copyrighted(known: dict[str, Any]) -> bool:
     return str(known.get("rights_statement", "")).lower().startswith("copyrighted")
 
 
-def _rank(edition: re.Match[str]) -> tuple[int, int]:
-    """How good an edition is, best lowest: UTF-8 text, any text, 8-bit, ASCII, HTML, EPUB; zipped ones after."""
+def _rank(edition: re.Match[str]) -> tuple[int, bool]:
+    """How good an edition is, best lowest: UTF-8 text, any text, 8-bit, ASCII, HTML, EPUB; the zipped one after the same."""
     mark, kind = edition[2] or "", edition[4]
-    packed = kind == "zip"
     if mark == "-h" or kind in ("htm", "html"):
-        return packed, 4
-    if kind == "epub":
-        return packed, 5
-    plain = 1 if edition[0].startswith("pg") else 3
-    return packed, {"-0": 0, "-8": 2}.get(mark, plain)
+        form = 4
+    elif kind == "epub":
+        form = 5
+    else:
+        form = {"-0": 0, "-8": 2}.get(mark, 1 if edition[0].startswith("pg") else 3)
+    return form, kind == "zip"

@@ -43,6 +43,9 @@ _END = re.compile(
 _LICENCE = re.compile(r"\s*\*+\s*START:\s*FULL LICEN[SC]E", re.I)
 _AUSTRALIA = re.compile(r"\W*(?:This site is full of FREE ebooks|Project Gutenberg (?:of )?Australia)\b", re.I)
 _PROJECT_WORDS = re.compile(r"project gutenberg|\be-?texts?\b|\bebook no\b|gutenberg\.(?:net|org)|small print", re.I)
+_OPENING = re.compile(
+    r"\W*(?:(?:This is )?(?:The|A) )?Project Gutenberg(?:[’']s|\s+(?:of|E-?\s?texts?|E-?\s?books?)\b|\W*$)", re.I
+)
 _COPYRIGHTED = re.compile(
     r"\*\*\s*This is a COPYRIGHTED Project Gutenberg|START OF (?:THE|THIS) COPYRIGHTED PROJECT"
     r"|SMALL PRINT!? ?FOR COPYRIGHT(?:ED| PROTECTED)",
@@ -56,6 +59,8 @@ _CREDIT = re.compile(
     r"(?:was\s+|is\s+|originally\s+)*(?:prepared|produced|created|transcribed|scanned|provided|converted|typed|made)\b"
     r"|(?:produced|prepared|transcribed|scanned|digiti[sz]ed|typed|proofread|converted|updated|created)\s+"
     r"(?:and\s+\w+\s+)?(?:by|from|for)\b"
+    r"|chapters? \d+-\d+:?\s+(?:mostly\s+)?(?:scanned|typed|proofread)"
+    r"|.{0,60}\n\s*(?:scanned|typed|transcribed|proofread)\s+by\b"
     r"|(?:updated|html)\s+(?:editions?|version)\b.{0,20}\bby\b"
     r"|note:?\s+project gutenberg (?:also )?has"
     r"|(?:images|scans) of the original (?:pages|book)"
@@ -66,7 +71,9 @@ _CREDIT = re.compile(
 )
 _POINTER = re.compile(r"\s*(?:or|see)?:?\s*$|.*(?:https?://|www\.)", re.I | re.S)
 _NOTE_HEAD = re.compile(
-    r"[\s*\[_=({|+-]{0,8}(?:original\s+)?transcrib(?:er|ers|er[’'`]s|ers[’'])(?:[’']?)\s+(?:end\s?)?notes?\b", re.I
+    r"[\s*\[_=({|+-]{0,8}(?:original\s+)?transcrib(?:er|ers|er[’'`]s|ers[’'])(?:[’']?)\s+(?:end\s?)?notes?\b"
+    r"|[\s*\[_]{0,4}notes? (?:on|to) (?:this|the) e-?text\b",
+    re.I,
 )
 _MOST_CREDITS = 8  # paragraphs at the head of a book that may be credits
 _MOST_CREDIT_LINES = 14
@@ -105,7 +112,7 @@ def _beginning(lines: Sequence[str]) -> Book:
         if _START.match(line) or _PLAIN_START.match(line):
             book.start, book.header = _mark_end(lines, at), "start_line"
         elif _SMALL_PRINT_END.match(line):
-            book.start, book.header = at + 1, "small_print"
+            book.start, book.header = _statement_end(lines, at + 1), "small_print"
         elif _END.match(line) and book.header != "none":
             break
     if book.header == "none":
@@ -124,10 +131,18 @@ def _mark_end(lines: Sequence[str], at: int) -> int:
     return at + 1
 
 
+def _statement_end(lines: Sequence[str], at: int) -> int:
+    """The line behind the bracketed statements that follow the small print without a blank line."""
+    if at < len(lines) and lines[at].startswith("["):
+        while at < len(lines) and lines[at].strip():
+            at += 1
+    return at
+
+
 def _unmarked(lines: Sequence[str], book: Book) -> None:
     """A header from before there were marks: it opens with the project's name and ends where it is no more spoken of."""
     opening = [line for line in lines[:40] if line.strip()][:10]
-    if not any(_PROJECT_WORDS.search(line) for line in opening):
+    if not any(_OPENING.match(line) for line in opening):
         return
     last = 0
     for at in range(min(_UNMARKED_LINES, len(lines))):
@@ -205,7 +220,7 @@ def without_notes(lines: list[str]) -> tuple[list[str], int]:
     at, edge = 0, max(120, len(lines) // 20)
     while at < len(lines):
         line = lines[at]
-        if "ranscriber" not in line and "RANSCRIBER" not in line or not _NOTE_HEAD.match(line):
+        if len(line) < 8 or not _NOTE_HEAD.match(line):
             kept.append(line)
             at += 1
             continue

@@ -6,6 +6,8 @@ filled by a program or typist and is prose; where they are not, somebody wanted 
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 _LEAST_WIDTH = 50  # columns; narrower paragraphs are verse, lists, headings
 _SLACK = 6  # columns by which typists stayed under their margin
 _FORCED = 0.85  # share of the breaks that must be forced
@@ -44,7 +46,7 @@ def _is_filled(lines: list[str]) -> bool:
     if width < _LEAST_WIDTH or len(indents) > 1:
         return False
     forced = 0
-    for line, after in zip(lines, lines[1:], strict=False):
+    for line, after in pairwise(lines):
         room = width - len(line.rstrip())
         forced += len(after.split(None, 1)[0]) + 1 > room - _SLACK
     return forced >= _FORCED * (len(lines) - 1)

@@ -23,8 +23,8 @@ Links = Literal["text", "target"]
 # crosses a `<`, which keeps the scan linear.
 _TAG = re.compile(r"<(/?)([a-zA-Z][\w:-]*)((?:[^<>\"']++|\"[^\"<]*+\"|'[^'<]*+')*+|[^<>]*+)>|<[!?][^<>]*>")
 _ATTRIBUTE = re.compile(r"([\w:-]+)\s*=\s*(?:\"([^\"]*)\"|'([^']*)'|([^\s\"'>]+))")
-_CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
-_SPACE = re.compile(r"[ \t\r\n\xa0]+")
+_CONTROLS = tuple(chr(code) for code in (*range(9), 0x0B, 0x0C, *range(0x0E, 0x20), 0x7F))
+_SPACES = re.compile(" {2,}")
 _BREAK = "\x0b"  # stands for <br> until a block is closed; control characters are gone by then
 _CELL = " | "  # between the cells of a table row
 _LANGUAGE = re.compile(r"\b(?:lang|language)-([\w+#.-]+)")
@@ -62,7 +62,10 @@ def html_to_text(
     drop_classes: elements with one of these classes or ids go with all they hold.
     """
     writer = _Writer(markup == "markdown", links == "target")
-    parts = _TAG.split(_CONTROLS.sub("", _without_comments(source)))
+    for sign in _CONTROLS:  # one quick look for each costs less than a pattern for all
+        if sign in source:
+            source = source.replace(sign, "")
+    parts = _TAG.split(_without_comments(source))
     skipping, depth = "", 0
     writer.text(parts[0])
     for at in range(1, len(parts), 4):
@@ -152,7 +155,8 @@ class _Writer:
     def flush(self, gap: int) -> None:
         """End the block that is open; what comes next stands `gap` line ends further on."""
         if self.run:
-            text = _SPACE.sub(" ", "".join(self.run)).strip(" " + _BREAK)
+            text = "".join(self.run).replace("\n", " ").replace("\t", " ").replace("\r", " ").replace("\xa0", " ")
+            text = (_SPACES.sub(" ", text) if "  " in text else text).strip(" " + _BREAK)
             self.run.clear()
             self.inline.clear()
             if text:
@@ -162,10 +166,13 @@ class _Writer:
         self.gap = max(self.gap, gap)
 
     def write(self, lines: list[str]) -> None:
-        quotes = sum(c.tag == "blockquote" for c in self.containers) if self.markdown else 0
+        quotes = sum(c.tag == "blockquote" for c in self.containers) if self.markdown and self.containers else 0
         if self.lines and self.gap == 2:
             self.lines.append("> " * min(quotes, self.quotes))
         self.quotes, self.gap = quotes, 1
+        if not self.containers:
+            self.lines += lines
+            return
         prefix = "".join(c.marker or c.indent for c in self.containers)
         for container in self.containers:
             container.marker = ""
@@ -282,9 +289,9 @@ class _Writer:
             return f"``{text}``" if "`" in bare else f"`{text}`"
         if tag == "a" and address.startswith(("http://", "https://")) and address.rstrip("/") != bare.rstrip("/"):
             return f"{text} ({address})"
-        if tag == "sup" and (before.isalnum() or before in (")", "]", "}")):
-            if bare.lstrip("+-−").isalnum() and not _ORDINAL.match(bare):
-                return "^" + bare
+        raised = tag == "sup" and (before.isalnum() or before in (")", "]", "}"))
+        if raised and bare.lstrip("+-−").isalnum() and not _ORDINAL.match(bare):
+            return "^" + bare
         if tag == "sub" and before.isalpha() and not bare.isdigit() and bare.isalnum():
             return "_" + bare
         return text

@@ -71,6 +71,7 @@ class PageReader:
         self._streams: list[tuple[int, int]] = []  # by_stream: index into _data from which on a stream reaches
         self._ordinal = 0
         self._last = -1  # offset given last
+        self._too_large = False  # a revision of the open page was
         self._passed = 0  # bytes of the open page that are no longer held
         self._damage: Damage | None = None
         self._over = False
@@ -80,7 +81,7 @@ class PageReader:
         while True:
             start = self._find(_OPEN, 0)
             if self._damage is not None:
-                yield self._broken(start)
+                yield self._broken()
                 continue
             if start < 0:
                 return
@@ -93,7 +94,7 @@ class PageReader:
 
     def _page(self, offset: int) -> PageBytes:
         """The page that begins at the first byte held."""
-        self._passed = 0
+        self._passed, self._too_large = 0, False
         close = self._find(_CLOSE, len(_OPEN), of_page=True)
         if close < 0:
             length = self._passed + len(self._data)
@@ -110,8 +111,8 @@ class PageReader:
         close += len(_CLOSE)
         data, length = self._data[:close], self._passed + close
         self._discard(close)
-        if len(data) > self._max_bytes:
-            message = f"{len(data)} bytes in a revision, max_page_bytes is {self._max_bytes}"
+        if len(data) > self._max_bytes or self._too_large:
+            message = f"a page of {length} bytes, max_page_bytes is {self._max_bytes}"
             return PageBytes(offset, length, data[:SHOWN_OF_BROKEN], Damage("too_large", message))
         return PageBytes(offset, length, data)
 
@@ -136,8 +137,9 @@ class PageReader:
         first, last = self._data.find(_REVISION), self._data.rfind(_REVISION)
         if 0 <= first < last:
             drop = slice(first, last)
-        elif len(self._data) > 2 * self._max_bytes:
-            drop = slice(self._max_bytes, len(self._data) - 16)
+        elif len(self._data) > self._max_bytes or self._too_large:
+            self._too_large = True
+            drop = slice(SHOWN_OF_BROKEN, len(self._data) - len(_CLOSE))
         else:
             return 0
         count = drop.stop - drop.start
@@ -154,21 +156,25 @@ class PageReader:
         if piece is None:
             self._over = True
             return False
+        if not at_page and self._end is not None and piece.address >= self._end and not self._tag_begun():
+            self._over = True
+            return False
         if piece.damage is not None:
             self._damage = piece.damage
             self._damaged_at = piece.address
             return False
         if self._by_stream and (not self._streams or self._streams[-1][1] != piece.address):
-            if not at_page and self._end is not None and piece.address >= self._end and len(self._data) == 0:
-                self._over = True
-                return False
             self._streams.append((len(self._data), piece.address))
         elif not self._by_stream and not self._data:
             self._base = piece.address
         self._data = self._data + piece.data if self._data else piece.data
         return True
 
-    def _broken(self, start: int) -> PageBytes:
+    def _tag_begun(self) -> bool:
+        """Whether what is held ends with the beginning of a page's tag."""
+        return any(self._data.endswith(_OPEN[:n]) for n in range(1, len(_OPEN)))
+
+    def _broken(self) -> PageBytes:
         """A record for damage that lies outside any page."""
         assert self._damage is not None
         damage, self._damage = self._damage, None

@@ -24,8 +24,8 @@ _WHOLE = re.compile(
     rb"(?:\s|<!--[^>]*-->|</[\w:.-]+>)*+"  # the table's end, behind the last row
 )
 _ATTRIBUTE = re.compile(r"([\w:.-]+)\s*=\s*(?:\"([^\"]*)\"|'([^']*)')")
-_NUMBER = {
-    name: re.compile(rb"(?:^|\s)" + name.encode() + rb"\s*=\s*[\"']\s*(-?\d{1,18})\s*[\"']")
+_QUOTED_OTHERWISE = {  # in single quotes or with spaces around the =
+    name: re.compile(rb"\b" + name.encode() + rb"\s*=\s*[\"']\s*(-?\d{1,18})\s*[\"']")
     for name in ("Id", "PostTypeId", "ParentId", "PostId", "UserId", "OwnerUserId")
 }
 
@@ -42,8 +42,15 @@ class Row:
 
     def number(self, name: str) -> int | None:
         """An integer attribute out of those that joins need, without parsing the row."""
-        found = _NUMBER[name].search(self.data)
-        return int(found[1]) if found else None
+        key = name.encode() + b'="'
+        at = self.data.find(key)
+        while at > 0 and not self.data[at - 1 : at].isspace():
+            at = self.data.find(key, at + 1)
+        if at < 0:
+            found = _QUOTED_OTHERWISE[name].search(self.data)
+            return int(found[1]) if found else None
+        value = self.data[at + len(key) : self.data.find(b'"', at + len(key))].strip()
+        return int(value) if len(value) < 19 and value.removeprefix(b"-").isdigit() else None
 
 
 def rows(table: Iterable[bytes], max_bytes: int) -> Iterator[Row]:

@@ -57,13 +57,25 @@ class ThreadJoin:
 
     comments, names: whether these tables will be read.
     memory: bytes held before sorted runs go to `folder`.
+    share: (part, parts): only the questions whose id leaves `part` when divided by `parts`, with all that is theirs. Other
+    posts go by their own id, and rows without one are the first part's.
     """
 
-    def __init__(self, folder: str, memory: int, max_row_bytes: int, *, comments: bool, names: bool) -> None:
-        share = memory // (1 + comments + names)
-        self._threads = ExternalSort(_inside(folder, "threads"), share)
-        self._by_post = ExternalSort(_inside(folder, "by_post"), share) if comments else None
-        self._by_user = ExternalSort(_inside(folder, "by_user"), share) if names else None
+    def __init__(
+        self,
+        folder: str,
+        memory: int,
+        max_row_bytes: int,
+        *,
+        comments: bool,
+        names: bool,
+        share: tuple[int, int] = (0, 1),
+    ) -> None:
+        self._part, self._parts = share
+        each = memory // (1 + comments + names)
+        self._threads = ExternalSort(_inside(folder, "threads"), each)
+        self._by_post = ExternalSort(_inside(folder, "by_post"), each) if comments else None
+        self._by_user = ExternalSort(_inside(folder, "by_user"), each) if names else None
         self._max_row_bytes = max_row_bytes
         self.posts = 0
 
@@ -72,10 +84,15 @@ class ThreadJoin:
         are neither question nor answer (`problem` is then other_post)."""
         take = {"Posts": self._take_post, "Comments": self._take_comment, "Users": self._take_user}[table]
         for row in rows(pieces, self._max_row_bytes):
+            number = None
             if row.problem is None:
                 take(row)
-            if row.problem is not None:
+                number = row.number("Id")
+            if row.problem is not None and self._mine(number or 0):
                 yield row
+
+    def _mine(self, number: int) -> bool:
+        return number % self._parts == self._part
 
     def _take_post(self, row: Row) -> None:
         self.posts += 1
@@ -88,6 +105,8 @@ class ThreadJoin:
             row.problem, row.message = "no_parent", "an answer without ParentId"
         else:
             question = post if kind == QUESTION_TYPE else row.number("ParentId") or 0
+            if not self._mine(question):
+                return
             self._threads.add(question, _QUESTION if kind == QUESTION_TYPE else _ANSWER, post, _packed(row))
             if self._by_post is not None:
                 self._by_post.add(post, 0, question, b"")

@@ -41,7 +41,6 @@ from gristmill.sources.site_tables import (
     POSTS_FILES,
     extracted,
     is_other_table,
-    is_posts_xml,
     read_tables,
     site_name,
     table_files,
@@ -118,6 +117,14 @@ class StackExchange(Source):
         256_000_000, "rows held before they are sorted to the temporary folder", unit="bytes", source="ours", gt=0
     )
 
+    part_bytes: int | None = setting(
+        2_000_000_000,
+        "larger Posts files are read by several workers, each of which takes a share of the questions; null: never",
+        unit="stored bytes",
+        source="ours; only Stack Overflow is larger",
+        ge=1,
+    )
+
     @field_validator("site")
     @classmethod
     def _site_is_a_host(cls, name: str | None) -> str | None:
@@ -144,9 +151,23 @@ class StackExchange(Source):
         return [location]
 
     def parts(self, file: InputFile) -> list[InputFile]:
-        """The site as a whole; its version covers the tables beside Posts that will be read."""
+        """The site as a whole, or shares of its questions when it is large. An answer may lie anywhere behind its question,
+        so every worker reads all of the file; `start` only numbers the shares. The version covers the tables beside Posts
+        that will be read.
+        """
         beside = [storage.stat(table.location) for table in table_files(file.location, self._tables)[1:]]
-        return [replace(file, version="+".join([file.version, *(f"{stat.size}:{stat.version}" for stat in beside)]))]
+        version = "+".join([file.version, *(f"{stat.size}:{stat.version}" for stat in beside)])
+        file = replace(file, version=version)
+        if self.part_bytes is None or file.size <= self.part_bytes:
+            return [file]
+        starts = range(0, file.size, self.part_bytes)
+        return [replace(file, start=start, end=min(start + self.part_bytes, file.size)) for start in starts]
+
+    def _share(self, file: InputFile) -> tuple[int, int]:
+        """Which share of the questions an input file of `parts` stands for: (part, parts)."""
+        if self.part_bytes is None or file.end is None:
+            return 0, 1
+        return file.start // self.part_bytes, -(-file.size // self.part_bytes)
 
     @property
     def _tables(self) -> list[str]:
@@ -159,18 +180,21 @@ class StackExchange(Source):
         by its answers that are not in the document. Offset and length: the row in the decompressed Posts.xml.
         """
         site = self.site or site_name(file.location)
-        if "." not in site and not is_posts_xml(file.location):
-            site = site or file.name
+        share = self._share(file)
+        first = share[0] == 0  # tells what concerns the file as a whole
         with tempfile.TemporaryDirectory(prefix="gristmill-") as folder:
-            join = ThreadJoin(folder, self.memory, self.max_row_bytes, comments=self.comments, names=self.authors)
+            join = ThreadJoin(
+                folder, self.memory, self.max_row_bytes, comments=self.comments, names=self.authors, share=share
+            )
             for tables in table_files(file.location, self._tables):
                 try:
                     for table, pieces in read_tables(tables):
                         for row in join.read(table, pieces):
                             yield _stray(file.name, table, row)
                 except Damage as damage:
-                    yield Record(file.name, 0, file.size).end(Outcome.QUARANTINED, damage.reason, str(damage))
-            if not join.posts:
+                    if first:
+                        yield Record(file.name, 0, file.size).end(Outcome.QUARANTINED, damage.reason, str(damage))
+            if not join.posts and first:
                 record = Record(file.name, 0, file.size)
                 yield record.end(Outcome.QUARANTINED, "no_posts", f"{file.location}: no Posts.xml with rows in it")
             for thread in join.threads():

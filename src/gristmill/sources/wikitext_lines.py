@@ -17,7 +17,7 @@ _BLANKS = re.compile(r"[ \t]{2,}|\t")
 _RULE = re.compile(r"-{4,}")
 _MAGIC_WORD = re.compile(r"__([^\W\d_]\w{1,40}?)__")
 _VARIANT = re.compile(r"-\{([^{}\n]*+)\}-")
-_GAP = re.compile(rf"[ ,;:·،、，；：{REMOVED}]+")
+_GAP = " ,;:·،、，；："  # what may be left over around removed markup
 _HOLLOW = re.compile(rf"[ ]?[(\[（]{REMOVED}[)\]）]")
 _OPENING, _CLOSING = frozenset("([（"), frozenset(")]）")
 _INVISIBLE = f" \t{REMOVED}{NOTHING}"
@@ -93,27 +93,47 @@ def _misread_bold(line: str, runs: list[re.Match[str]]) -> re.Match[str] | None:
 def tidy(line: str) -> str:
     """A line without the blanks, commas and empty brackets that removed markup leaves behind, and without its marks."""
     if REMOVED in line:
-        line = _GAP.sub(_closed_gap, line)
+        line = _close_gaps(line)
         line = _HOLLOW.sub("", line)
         line = line.replace(REMOVED, "")
     return _BLANKS.sub(" ", line).strip()
 
 
-def _closed_gap(found: re.Match[str]) -> str:
-    run = found[0]
-    if REMOVED not in run:
-        return run
-    line = found.string
-    before = line[found.start() - 1 : found.start()]
-    after = line[found.end() : found.end() + 1]
+def _close_gaps(line: str) -> str:
+    """Close the gap around every mark: blanks and punctuation on both sides of it, seen together.
+
+    Works on what lies between the marks instead of searching for runs of blanks, of which a line has many more.
+    """
+    first, *others = line.split(REMOVED)
+    text = first.rstrip(_GAP)
+    out, gap = [text], first[len(text) :]
+    for number, part in enumerate(others):
+        gap += REMOVED
+        text = part.lstrip(_GAP)
+        gap += part[: len(part) - len(text)]
+        if text:
+            out.append(_closed_gap(gap, out[-1][-1:], text[0]))
+            last = number == len(others) - 1
+            bare = text if last else text.rstrip(_GAP)
+            out.append(bare)
+            gap = text[len(bare) :]
+    if REMOVED in gap:
+        out.append(_closed_gap(gap, out[-1][-1:], ""))
+    return "".join(out)
+
+
+def _closed_gap(gap: str, before: str, after: str) -> str:
+    """What stays of a gap between these two characters ("" at the ends of the line)."""
     if after in _CLOSING or not before or before in _OPENING:
         return REMOVED if before in _OPENING and after in _CLOSING else ""
-    signs = run.replace(" ", "").replace(REMOVED, "")
+    signs = gap.replace(" ", "").replace(REMOVED, "")
+    if not after:
+        return ":" if signs[:1] == ":" else ""
     if len(signs) > 1:
         return signs[0] + " "
     if not signs:
-        return " " if " " in run and after and after not in ".!?" else ""
-    return run.replace(f" {REMOVED}", "").replace(REMOVED, "")
+        return " " if " " in gap and after not in ".!?" else ""
+    return gap.replace(f" {REMOVED}", "").replace(REMOVED, "")
 
 
 def _heading(line: str) -> Heading | None:

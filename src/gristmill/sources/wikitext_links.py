@@ -15,12 +15,16 @@ _BRACKETS = re.compile(r"\[\[([^\[\]\n]*+)\]\]|\[\[|\]\]")
 _EXTERNAL = re.compile(
     r"\[(?:https?:|ftps?:|news:|irc:|mailto:|git:|svn:|)(?://|(?<=mailto:))[^\s\[\]]++([^\[\]\n]*+)\]", re.I
 )
+_LONGEST_TITLE = 255  # what MediaWiki allows, in bytes
+_FILE_NAME = re.compile(  # files in languages without a table, where the dump does not say what they are called
+    r"\.(?:jpe?g|png|svg|gif|tiff?|webp|xcf|bmp|pdf|djvu|og[agv]|webm|mp[34]|mpe?g|wav|flac|opus|midi?|stl)\s*\Z", re.I
+)
 _PIPE_TRICK = re.compile(r"\s*(?:\([^()]*\)|（[^（）]*）)$|,\s.*$")
 
 
 @dataclass(frozen=True)
 class LinkNames:
-    """Prefixes of links that show no text, lower case: namespaces of files and categories, language codes."""
+    """Prefixes of links that show no text, casefolded: namespaces of files and categories, language codes."""
 
     files: Set[str] = field(default_factory=frozenset)
     categories: Set[str] = field(default_factory=frozenset)
@@ -28,11 +32,13 @@ class LinkNames:
 
     def hides(self, target: str) -> bool:
         """Whether a link to this page shows nothing in the text."""
-        prefix, colon, _ = target.partition(":")
-        if not colon:
+        prefix, colon, name = target.partition(":")
+        if not colon or not prefix:  # a leading colon makes a plain link of any
             return False
-        prefix = prefix.replace("_", " ").strip().lower()
-        return prefix in self.files or prefix in self.categories or prefix in self.languages
+        prefix = prefix.replace("_", " ").strip().casefold()
+        if prefix in self.files or prefix in self.categories or prefix in self.languages:
+            return True
+        return _FILE_NAME.search(name) is not None
 
 
 def unlink(text: str, names: LinkNames) -> str:
@@ -95,5 +101,6 @@ def shown(content: str, names: LinkNames) -> str:
         return label
     target = target.lstrip(":#").strip()
     if bar:  # an empty label stands for the title without namespace and bracketed addition
-        return _PIPE_TRICK.sub("", target.rpartition(":")[2].strip())
+        target = target.rpartition(":")[2].strip()
+        return _PIPE_TRICK.sub("", target) if len(target) <= _LONGEST_TITLE else target
     return target

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import re
 
-from gristmill.sources.wikitext_tags import REMOVED
-
 MAX_DEPTH = 40
 
 _EDGE = re.compile(
@@ -39,7 +37,7 @@ def strip_tables(text: str, *, keep: bool = False) -> str:
             while True:
                 open_kind, before = frames.pop()
                 inside = "".join(out)
-                before.append(_rows(inside, open_kind) if keep else REMOVED)
+                before.append(_rows(inside, open_kind) if keep else "\n\n")  # a table ends a paragraph
                 out = before
                 if open_kind == kind:
                     break

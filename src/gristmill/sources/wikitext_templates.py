@@ -19,6 +19,8 @@ MAX_DEPTH = 100  # of nested braces; MediaWiki itself stops at 100 (its preproce
 _MAX_NAME = 200
 _MAX_GROWTH = 200  # characters a pattern may add; one that repeats an argument could double at every level
 
+_BAR_SIGN = "\x05"  # a bar from {{!}}, which divides no arguments
+
 _BRACES = re.compile(r"\{\{([^{}]*+)\}\}(?!\})|\{{2,}|\}{2,}")
 _BAR = re.compile(r"\[\[[^\[\]]*+\]\]|(\|)")
 _NAMED = re.compile(r"\s*([^\s=\[\]{}<>|][^=\[\]{}<>|\n]{0,40}?)\s*=")
@@ -102,7 +104,9 @@ def compile_pattern(pattern: str) -> Pattern:
                 out.append(part)
             else:
                 out.append(next((value for name in part.split("|") if (value := arguments.get(name))), ""))
-        return "".join(out).strip(" ") if len(literals) > 1 else "".join(out)
+        if len(literals) == 1:
+            return pattern
+        return "".join(out).replace("()", "").replace("«  »", "").strip(" ")
 
     return fill
 
@@ -158,7 +162,7 @@ def expand(text: str, known: Mapping[str, Pattern], title: str = "") -> str:
         _, before = frames.pop()
         before += out
         out = before
-    return "".join(out)
+    return "".join(out).replace(_BAR_SIGN, "|")
 
 
 def _default(inside: str) -> str:
@@ -173,6 +177,8 @@ def _left_behind(inside: str, known: Mapping[str, Pattern], title: str) -> str:
     if colon > 0 and (left := _parser_function(name[:colon].strip().lower(), inside[colon + 1 :])) is not None:
         return left
     name = normal_name(name)
+    if name == "!":
+        return _BAR_SIGN
     pattern = known.get(name)
     if pattern is None and "-" in name:
         pattern = known.get(name[: name.index("-")] + "-*")
