@@ -146,7 +146,7 @@ class InputFile:
     name: str
     size: int
     version: str
-    start: int = 0  # only the records that begin in [start, end), bytes of the stored file; see Source.parts
+    start: int = 0  # only a part of the file, as Source.parts numbers them: mostly bytes [start, end)
     end: int | None = None
 
 
@@ -171,6 +171,10 @@ class Source(Stage):
         A part covers the records that begin in it; finding the first one is `records`' business.
         """
         return [file]
+
+    def select(self, files: list[InputFile]) -> list[InputFile]:
+        """Which of all input files are read; for rules that compare them. Raises UserError for a choice that is not there."""
+        return files
 
     @abstractmethod
     def records(self, file: InputFile) -> Iterator[Record]:

@@ -137,7 +137,7 @@ some_stages = st.builds(
 )
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(some_stages, some_shards, st.tuples(st.integers(1, 3), st.sampled_from([1, 4]), st.integers(1, 9)))
 def test_cut_texts_are_those_that_a_set_of_seen_lines_leaves(stage, shards, plan):
     shards = [(source, texts, {n for n in dropped if n < len(texts)}) for source, texts, dropped in shards]

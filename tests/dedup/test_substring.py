@@ -238,9 +238,28 @@ def test_layers_are_the_same_bytes_for_any_ranges_memory_and_order_of_tasks(tmp_
         for task in reversed(phase.tasks):
             with Commit(phase.folder, task.name) as commit:
                 task.run(commit)
-    receipt = read_receipt(f"{scope.folder}/match_grams", "00003")
+    receipt = read_receipt(f"{scope.folder}/match_grams-7", "00003")
     assert receipt is not None
     assert receipt.counts["passes"] > 1
+    assert layer_bytes(scope) == usual
+
+
+def test_a_run_taken_up_with_another_memory_gives_the_same_bytes(tmp_path, monkeypatch):
+    texts = planted_corpus(60, 7)
+    stage = ExactSubstring(mode="keep_first")
+    shards = write_shards(tmp_path, texts, (20, 20))
+    usual = layer_bytes(run_phases(stage, shards, tmp_path / "usual"))
+    scope = Scope(tuple(shards), tuple(shard.rows for shard in shards), str(tmp_path / "out"), 1 << 30)
+    for ranges, keys, stop_after in ((3, 200, "sample"), (2, 1000, "match_grams"), (3, 500, None)):
+        monkeypatch.setattr(substring, "_ranges", lambda *_, ranges=ranges: ranges)
+        monkeypatch.setattr(substring, "keys_in", lambda *_, keys=keys: keys)
+        for phase in stage.phases(scope):
+            tasks = [task for task in phase.tasks if read_receipt(phase.folder, task.name) is None]
+            for task in tasks[:1] if phase.name == stop_after else tasks:
+                with Commit(phase.folder, task.name) as commit:
+                    task.run(commit)
+            if phase.name == stop_after:
+                break
     assert layer_bytes(scope) == usual
 
 
@@ -251,7 +270,8 @@ def test_groups_of_several_shards_give_what_single_shards_do(tmp_path, monkeypat
     usual = layer_bytes(run_phases(stage, shards, tmp_path / "usual"))
     monkeypatch.setattr("gristmill.dedup.shuffle.MOST_GROUPS", 2)
     scope = run_phases(stage, shards, tmp_path / "grouped")
-    assert not Path(scope.folder, "sample", "00003.receipt.json").exists()
+    assert Path(scope.folder, "sample-1", "00001.receipt.json").exists()
+    assert not Path(scope.folder, "sample-1", "00003.receipt.json").exists()
     assert layer_bytes(scope) == usual
 
 
@@ -364,7 +384,7 @@ def test_a_scope_without_documents_is_no_work_or_an_empty_layer(tmp_path):
 def test_boilerplate_costs_a_key_a_run_however_often_it_stands(tmp_path):
     texts = [words("same", 60)] * 500
     scope, _ = dedup(ExactSubstring(), texts, tmp_path, lengths=(250,), batch_rows=50)
-    counts = [read_receipt(f"{scope.folder}/grams", f"{group:05d}").counts for group in range(2)]
+    counts = [read_receipt(f"{scope.folder}/grams-1", f"{group:05d}").counts for group in range(2)]
     assert [count["distinct_keys"] for count in counts] == [11, 11]
 
 

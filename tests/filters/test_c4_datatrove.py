@@ -17,7 +17,7 @@ EDGES = [
     "",
     "\n",
     "   \t \n",
-    "One line of words.\r\nAnother line [12] of words.\u2028Third of the lines [edit] here!\x85 Fourth of all lines?\x0bFifth one is [citation needed]\".",
+    'One line of words.\r\nAnother line [12] of words.\u2028Third of the lines [edit] here!\x85 Fourth of all lines?\x0bFifth one is [citation needed]".',
     "It is [1]. It was [2]. It will be [3]. They are [٣]. We are.",
     "[1] It is. It was. It will. They are. We are.\nAnd a [[1]] line here.",
     "Lorem Ipsum is what it says.",
@@ -68,13 +68,17 @@ def sentences(text: str) -> list[str]:
     return [""] * int(count_sentences(data, *span, abbreviations(), lower_case(), *code_point_tables())[0])
 
 
+@pytest.fixture(scope="module")
+def pages(real_data) -> list[str]:
+    return [text for text in page_texts(real_data) if len(text) < 60_000] + EDGES
+
+
 @pytest.mark.parametrize(("ours", "theirs"), SETTINGS)
-def test_decisions_reasons_and_texts_are_datatroves_given_the_same_sentences(real_data, monkeypatch, ours, theirs):
+def test_decisions_reasons_and_texts_are_datatroves_given_the_same_sentences(pages, monkeypatch, ours, theirs):
     module = pytest.importorskip("datatrove.pipeline.filters.c4_filters")
     from datatrove.data import Document
 
     monkeypatch.setattr(module, "split_into_sentences", lambda text, language: sentences(text))
-    pages = [text for text in page_texts(real_data) if len(text) < 60_000] + EDGES
     expected = module.C4QualityFilter(**theirs)
     batch = run_filter(C4(dialect="datatrove", **ours), pages)
     found = batch.column("drop").to_pylist()

@@ -22,10 +22,18 @@ EDGES = [
     " \n\t\n",
     "a.\n" * 25,
     "\n".join(["ends."] * 3 + ["no end"] * 22),  # 0.12 exactly
-    "\n".join(["A line that ends and is long enough to be long."] * 2 + [f"Line {n} is a long line of words." for n in range(90)]),
+    "\n".join(
+        ["A line that ends and is long enough to be long."] * 2
+        + [f"Line {n} is a long line of words." for n in range(90)]
+    ),
     "Ends with wide mark。\nEnds with marks؟\nand with spaces. \nline\r\n",
     "one two three four. five\n\n\nsix seven. eight nine ten eleven.\n",
 ]
+
+
+@pytest.fixture(scope="module")
+def pages(real_data) -> list[str]:
+    return [text for text in page_texts(real_data) if len(text) < 60_000] + EDGES
 
 
 @pytest.mark.parametrize(
@@ -44,11 +52,10 @@ EDGES = [
         ),
     ],
 )
-def test_decisions_and_reasons_are_datatroves_given_the_same_words(real_data, monkeypatch, ours, theirs):
+def test_decisions_and_reasons_are_datatroves_given_the_same_words(pages, monkeypatch, ours, theirs):
     module = pytest.importorskip("datatrove.pipeline.filters.fineweb_quality_filter")
     from datatrove.data import Document
 
-    pages = [text for text in page_texts(real_data) if len(text) < 60_000] + EDGES
     words = TextIndex.build(Texts.from_strings(pages)).words()
     known = {text: words.of(row) for row, text in enumerate(pages)}
     monkeypatch.setattr(module, "split_into_words", lambda text, language: known[text])

@@ -137,6 +137,13 @@ def test_more_runs_than_are_merged_at_a_time(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_question_with_too_much_under_it_costs_itself(tmp_path, monkeypatch):
+    monkeypatch.setattr("gristmill.sources.question_threads._TOO_MUCH", 5000)
+    posts = [question(1), *(answer(10 + n, 1, n, "<p>long</p>" * 100) for n in range(9)), question(2), answer(3, 2, 1)]
+    found = read_site(write_site(tmp_path, posts=posts))
+    assert ends(found) == ["too_large", *["stackexchange.question_not_kept"] * 9, "open"]
+
+
 # -- damage --------------------------------------------------------------------------------------------------------------
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import re
 import tarfile
@@ -81,7 +82,7 @@ def test_no_markup_is_left_in_twenty_languages(dumps, tmp_path):
 
 
 def test_prose_agrees_with_mwparserfromhell(dumps):
-    """Long runs of words without any markup near them stand in both texts."""
+    """What both see as prose is the same, once the other one's tables, references and captions are out of the way."""
     parser = pytest.importorskip("mwparserfromhell")
     path = dumps / ENGLISH
     source = Wikipedia()
@@ -93,10 +94,17 @@ def test_prose_agrees_with_mwparserfromhell(dumps):
         if not record.open:
             continue
         ours = " ".join(record.text.split())
-        theirs = io.StringIO(parser.parse(wikitext).strip_code())
-        for line in theirs:
+        parsed = parser.parse(wikitext)
+        gone = parsed.ifilter_tags(matches=lambda tag: tag.tag in ("ref", "table"))
+        files = parsed.ifilter_wikilinks(matches=lambda link: str(link.title).startswith(("File:", "Image:")))
+        for node in [*gone, *files]:
+            with contextlib.suppress(ValueError):  # inside another that is gone already
+                parsed.remove(node)
+        for line in io.StringIO(parsed.strip_code()):
             for sentence in re.findall(r"[A-Z][A-Za-z ,]{60,200}\.", line):
+                if re.search(r"  | ,", sentence):  # it has dropped a template whose words stay here
+                    continue
                 total += 1
                 shared += " ".join(sentence.split()) in ours
     assert total > 200
-    assert shared / total > 0.97
+    assert shared / total > 0.99

@@ -237,13 +237,13 @@ class KeyPartition(Task):
     ) -> np.ndarray:
         from gristmill.kernels.hashing import range_counts, range_order
 
-        ordinals = np.flatnonzero(~again) if again is not None else np.arange(len(keys))
-        if again is not None:
+        if again is None:
+            ordinals = np.arange(len(keys), dtype=np.uint32)
+        else:
+            ordinals = np.flatnonzero(~again).astype(np.uint32)
             keys = keys[ordinals]
         marked, passed = repeats_among(keys, self.first_copy)
-        own = np.zeros(len(ordinals) if again is None else len(again), np.uint8)
-        if again is not None:
-            own[again] = 1
+        own = np.zeros(len(ordinals), np.uint8) if again is None else again.astype(np.uint8)
         own[ordinals[marked]] = 1
         marks.write(own.data)
         commit.count(repeats=int(own.sum()))

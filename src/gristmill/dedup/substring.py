@@ -12,11 +12,12 @@ nowhere else is no repeat; only the few others are compared as a whole.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import ClassVar, Literal
 
 import numpy as np
 
+from gristmill import storage
 from gristmill.commit import read_receipt
 from gristmill.dedup.shuffle import ShufflePlan, numbered
 from gristmill.dedup.substring_grams import GramReading, GramsNearSample, SampleGrams
@@ -98,8 +99,10 @@ class ExactSubstring(GlobalStage):
         tokens = _text_bytes(scope) // (BYTES_A_WORD if self.tokens == "words" else 1)
         ranges = _ranges(tokens * sampled_share(self.length), scope)
         held = keys_in(scope.memory, HELD_BYTES)
-        sample = scope.phase(
+        sample = _phase(
+            scope,
             "sample",
+            ranges,
             [
                 SampleGrams(numbered(number), self.reading, scope.shards[start:stop], ranges, held)
                 for number, (start, stop) in enumerate(groups)
@@ -111,8 +114,10 @@ class ExactSubstring(GlobalStage):
         repeated = RepeatedKeys(match.folder, sample.folder, ranges, _first_runs(sample))
         near = sum(_count(match, task.name, "repeated") for task in match.tasks)
         ranges = _ranges(near / sampled_share(self.length) * 1.5, scope)
-        grams = scope.phase(
+        grams = _phase(
+            scope,
             "grams",
+            ranges,
             [
                 GramsNearSample(
                     numbered(number), self.reading, number, scope.shards[start:stop], repeated, ranges, held
@@ -133,7 +138,7 @@ class ExactSubstring(GlobalStage):
         tasks: list[Task] = [
             MatchRuns(numbered(part), written.folder, groups, part, ranges, runs, most) for part in range(ranges)
         ]
-        return scope.phase(name, tasks)
+        return _phase(scope, name, ranges, tasks)
 
     def _layers(self, scope: Scope, groups: tuple[tuple[int, int], ...], repeated: RepeatedKeys) -> Iterator[Phase]:
         """A phase per source: its layers lie in a folder of their own."""
@@ -181,6 +186,11 @@ class ExactSubstring(GlobalStage):
         span_edges.take_gaps(texts.data, texts.offsets, *spans, *code_point_tables())
         span_edges.shrink_to_characters(texts.data, texts.offsets, *spans)
         span_edges.characters_left(texts.data, texts.offsets, *spans, np.empty(1, np.int64))
+
+
+def _phase(scope: Scope, name: str, ranges: int, tasks: Sequence[Task]) -> Phase:
+    """A phase whose folder names the ranges: a run that is taken up with another memory must not mix two splits."""
+    return Phase(name, storage.join(scope.folder, f"{name}-{ranges}"), tuple(tasks))
 
 
 def _ranges(keys: float, scope: Scope) -> int:

@@ -94,21 +94,26 @@ class SubstringLayer(Task):
 
     def _batches(self) -> Iterator[tuple[int, Texts, Spans]]:
         """First row, texts and spans of every batch that may have spans, in order."""
+        from gristmill.kernels.key_table import make_filter
+
         parts: list[Spans] = []
         previous: Batch | None = None
+        filtered: np.ndarray | None = None
         for batch, start, stop, table in table_parts(self.shard, self.grams, self.group, self.number):
             if previous is not None and previous is not batch:
                 yield previous.first_row, previous.texts, _joined(parts)
                 parts = []
-            parts.append(self._covered(batch, start, stop, table))
+            if filtered is not table:
+                filtered, bits = table, make_filter(table)
+            parts.append(self._covered(batch, start, stop, table, bits))
             previous = batch
         if previous is not None:
             yield previous.first_row, previous.texts, _joined(parts)
 
-    def _covered(self, batch: Batch, start: int, stop: int, table: np.ndarray) -> Spans:
-        from gristmill.kernels import grams, key_table, span_edges
+    def _covered(self, batch: Batch, start: int, stop: int, table: np.ndarray, bits: np.ndarray) -> Spans:
+        from gristmill.kernels import grams, span_edges
 
-        texts, bits = batch.texts, key_table.make_filter(table)
+        texts = batch.texts
         spans = Spans.empty(grams.most_spans(texts.offsets[start : stop + 1], self.reading.length))
         arrays = spans.rows, spans.starts, spans.ends
         spare_first = self.mode == "keep_first"

@@ -256,7 +256,8 @@ def covered_spans(
     """Write the spans that grams in `table` cover in the texts [row, stop), behind `count` others; returns the count.
 
     table: its flags say "also stands earlier"; with spare_first a gram without the flag is passed over once, and
-    flagged then. bits: its filter. rows, starts, ends: int64, with room for `most_spans`; bytes counted from the start of each text.
+    flagged then. bits: the table's filter. rows, starts, ends: int64, with room for `most_spans`; bytes counted from the
+    start of each text.
     A span is as long as grams in it overlap or touch.
     """
     tokens = np.empty(length, np.uint64)

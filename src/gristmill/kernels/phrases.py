@@ -31,8 +31,8 @@ class Phrases(NamedTuple):
     """A tree of phrases as arrays. An edge is a slot of an open-addressing table keyed by node and code point.
 
     keys: uint64 (slots,), 0 where free; nodes: int32 (slots,), where the edge leads; groups: int64 (nodes,), a bit for each list
-    with a phrase that ends there; firsts, seconds: uint64 (256,), bits of the phrases, dealt out over 64, that a byte can begin and
-    that it can go on with, so that a phrase stands at `at` only if firsts[data[at]] & seconds[data[at + 1]].
+    with a phrase that ends there; firsts, seconds: uint64 (256,), bits of the phrases, dealt out over 64, that a byte can begin
+    and that it can go on with, so that a phrase stands at `at` only if firsts[data[at]] & seconds[data[at + 1]].
     """
 
     keys: np.ndarray

@@ -59,7 +59,7 @@ def find_files(source: Source, patterns: Sequence[str], where: str) -> list[Inpu
         except UserError as error:
             raise UserError(f"input {error.message}", where=where, hint=error.hint) from error
         files += source.parts(InputFile(location, unique, stat.size, stat.version))
-    return files
+    return source.select(files)
 
 
 def _locations(source: Source, pattern: str) -> Iterator[tuple[str, str]]:

@@ -1,7 +1,9 @@
 """Project Gutenberg: a book is a document, without what the project put around it.
 
     sources:
-      books: {kind: gutenberg, input: gutenberg/, catalogue: pg_catalog.csv}
+      books:
+        read: {gutenberg: {catalogue: pg_catalog.csv}}
+        input: gutenberg/
 
 Reads plain text of every age, HTML and EPUB, zipped or not. `gutenberg_marks` knows the headers and footers,
 `gutenberg_header` what they say.

@@ -148,8 +148,10 @@ class ThreadJoin:
             size += len(content)
             if size > _TOO_MUCH:
                 thread.too_large = True
-            if kind != _QUESTION and thread.too_large and kind != _ANSWER:
+            if thread.too_large and kind in (_COMMENT, _NAME):
                 continue
+            if thread.too_large and kind == _ANSWER:
+                content = content[: _PLACE.size]  # only its place: the ledger names it
             _place(thread, kind, number, content)
         if thread is not None:
             yield thread

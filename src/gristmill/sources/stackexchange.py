@@ -1,8 +1,12 @@
 """Stack Exchange dumps: a question with its answers is a document.
 
     sources:
-      exchange: {kind: stackexchange, input: dumps/}                   # a folder of sites: *.7z, or folders with Posts.xml
-      overflow: {kind: stackexchange, input: stackoverflow.com-Posts.7z, minimum_answer_score: 3, comments: true}
+      exchange:
+        read: stackexchange
+        input: dumps/                         # a folder of sites: *.7z, or folders with Posts.xml
+      overflow:
+        read: {stackexchange: {minimum_answer_score: 3, comments: true}}
+        input: stackoverflow.com-Posts.7z
 
 Comments.xml and Users.xml, or their archives, are found beside Posts.xml. Answers stand by score, highest first. Every
 post that is in no document has a ledger row that says why.
