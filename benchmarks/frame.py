@@ -248,7 +248,7 @@ def main() -> None:
         return
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, default=default_data())
-    parser.add_argument("--copies", type=int, default=4, help="names each archive gets; 4 make a run of some 20 s")
+    parser.add_argument("--copies", type=int, default=4, help="names each archive gets; 4 make a run of some 40 s")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--part", choices=("all", "bare", "workers"), default="all")
     parser.add_argument(

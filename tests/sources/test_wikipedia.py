@@ -5,8 +5,10 @@ from __future__ import annotations
 import bz2
 import io
 import lzma
+import tempfile
 import tracemalloc
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -98,6 +100,36 @@ def test_language_falls_back_to_the_file_name_and_can_be_set(tmp_path):
     assert record.language == "en"
 
 
+def test_templates_of_the_user_are_added_and_taken_away(tmp_path):
+    dump = header() + page(1, "{{tea|hot}} {{nowrap|a b}} {{lang|de|c}}") + FOOTER
+    path = write(tmp_path, "w.xml", dump)
+    [record] = read(path, Wikipedia(templates={"Tea": "{1} tea", "nowrap": ""}))
+    assert record.text == "hot tea c"
+    [record] = read(path, Wikipedia(keep_templates=False, templates={"tea": "{1}"}))
+    assert record.text == "hot"
+
+
+def test_pattern_with_an_open_field_is_refused():
+    with pytest.raises(ValueError, match=r"write fields like \{1\}"):
+        Wikipedia(templates={"tea": "{1"})
+
+
+def test_demo_dumps_hold_what_their_sources_say():
+    demo = Path(__file__).parents[2] / "examples/demo/wikipedia"
+    english = read(demo / "enwiki-demo-pages-articles-multistream.xml.bz2", Wikipedia(part_bytes=1024))
+    assert sorted(outcomes(english)) == [
+        *["document"] * 8,
+        "dropped.empty",
+        "dropped.wikipedia.disambiguation",
+        "not_text.namespace_10",
+        "not_text.namespace_14",
+        "not_text.redirect",
+    ]
+    german = read(demo / "dewiki-demo-pages-articles.xml.bz2")
+    assert [record.title for record in german if record.open] == ["Gezeitenmühle", "Eisengallustinte"]
+    assert all(record.language == "de" for record in german)
+
+
 # -- containers ------------------------------------------------------------------------------------------------
 
 
@@ -158,9 +190,6 @@ def test_containers_that_cannot_be_entered_are_not_split(tmp_path):
 
 @given(st.integers(1, 12), st.integers(1, 4), st.integers(1024, 4000), st.booleans())
 def test_parts_together_are_the_whole(count, per_stream, part_bytes, packed):
-    import tempfile
-    from pathlib import Path
-
     parts = pages(count, size=1500)
     with tempfile.TemporaryDirectory() as folder:
         name = "w-multistream.xml.bz2" if packed else "w.xml"

@@ -149,7 +149,7 @@ def table_parts(
     table: np.ndarray | None = make_table(found)
     for batch in shard.batches(texts=True):
         last = batch.first_row + batch.rows
-        while run is not None and first < last:
+        while run is not None and batch.rows and first < last:
             if table is None:
                 table = make_table(found)
             yield batch, max(0, first - batch.first_row), min(stop, last) - batch.first_row, table

@@ -85,7 +85,7 @@ class SubstringLayer(Task):
         found = self._batches()
         with_spans = next(found, None)
         for batch in self.shard.batches():
-            if with_spans is not None and with_spans[0] == batch.first_row:
+            if with_spans is not None and batch.rows and with_spans[0] == batch.first_row:
                 writer.write(self._columns(batch, *with_spans[1:], commit))
                 with_spans = next(found, None)
             else:

@@ -84,9 +84,10 @@ class _Run:
                     raise UserError(f"{node.stage.name}: {error.message}", where=where, hint=error.hint) from error
             _clear_temporary(node.folder)
             write_description(node)
-        warm = [stage for stage in stages.values() if type(stage).warm is not Stage.warm]
-        if warm:
-            self._execute([WarmJob(stage) for stage in warm])
+        jobs = [WarmJob(stage) for stage in stages.values() if type(stage).warm is not Stage.warm]
+        cold = [job for job in jobs if not os.path.exists(job.marker)]
+        if cold and self.executor.workers > 1:  # a single worker compiles as it goes
+            self._execute(cold)
 
     def _execute(self, jobs: Sequence[Job]) -> set[str]:
         """Run the jobs; returns the names of those that failed."""

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import IO
 
 from gristmill.sources.compressed import STORED_CHUNK, Damage, Member, Stored, bzip2_format, pieces
-from gristmill.sources.seven_zip import member_pieces
+from gristmill.sources.seven_zip import check_installed, member_pieces
 
 _STREAM = re.compile(rb"BZh[1-9]1AY&SY")  # stream header and the first block's: forty-eight digits of pi in bits
 _STREAM_BYTES = 10
@@ -45,7 +45,10 @@ def is_plain(name: str) -> bool:
 
 
 def dump_pieces(stream: IO[bytes], name: str, start: int = 0) -> Iterator[Piece]:
-    """The XML from byte `start` of the stored file on, as UTF-8. Damage ends it only where nothing can be read behind."""
+    """The XML from byte `start` of the stored file on, as UTF-8. Damage ends it only where nothing can be read behind.
+
+    Raises UserError for 7z when the package that reads it is missing.
+    """
     if is_multistream(name):
         return _multistream(stream, start)
     if start:
@@ -124,6 +127,7 @@ def _unpacked(stream: IO[bytes]) -> Iterator[bytes]:
     begins = stream.read(len(_SEVEN_ZIP))
     stream.seek(0)
     if begins == _SEVEN_ZIP:
+        check_installed()
         return (data for _, data in member_pieces(stream, _EveryName()))
     return pieces(stream)
 

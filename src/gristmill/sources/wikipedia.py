@@ -1,7 +1,7 @@
 """Wikipedia and other MediaWiki dumps: articles as plain text.
 
     sources:
-      wiki: {kind: wikipedia, input: dumps/dewiki-*-pages-articles-multistream.xml.bz2}
+      wiki: {read: wikipedia, input: dumps/dewiki-*-pages-articles-multistream.xml.bz2}
 
 Reads `pages-articles` (plain XML, bzip2, multistream bzip2) and histories (7z: the last revision of every page).
 `mediawiki_xml` finds the pages, `wikitext` turns them into text.
@@ -18,6 +18,8 @@ from functools import cached_property, lru_cache
 from typing import ClassVar, Literal
 from urllib.parse import quote
 
+from pydantic import field_validator
+
 from gristmill import storage
 from gristmill.documents import QUARANTINE_BYTES, Outcome, Record
 from gristmill.sources.dates import parse_date
@@ -33,6 +35,7 @@ from gristmill.stage import InputFile, Source, setting
 _HEAD_BYTES = 1 << 20
 _FILE_NAMESPACES, _CATEGORY_NAMESPACE = (-2, 6), 14
 _TEMPLATE_NAME = re.compile(r"\{\{([^{}|\n]{1,80})(?=[|}\n])")
+_FIELD = re.compile(r"\{[^{}]+\}")
 _URL_SAFE = ";@$!*(),/~:'"  # what MediaWiki itself leaves unescaped
 
 
@@ -89,6 +92,15 @@ class Wikipedia(Source):
         source="ours; MediaWiki allows 2 MiB of wikitext",
         gt=0,
     )
+
+    @field_validator("templates")
+    @classmethod
+    def _fields_are_closed(cls, table: Mapping[str, str]) -> Mapping[str, str]:
+        for name, pattern in table.items():
+            rest = _FIELD.sub("", pattern)
+            if "{" in rest or "}" in rest:
+                raise ValueError(f"pattern {pattern!r} of template {name!r}: write fields like {{1}} or {{1|text}}")
+        return table
 
     def expand(self, location: str) -> list[str]:
         """The index that lies beside a multistream dump is none itself."""
