@@ -10,8 +10,12 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
@@ -22,6 +26,7 @@ from gristmill.dataset import Batch
 from gristmill.filters.gopher import GopherQuality, GopherRepetition
 from gristmill.filters.language import Language
 from gristmill.kernels.text import Texts
+from gristmill.stage import Filter
 
 RUNS = 5
 DATATROVE_PAGES = 150
@@ -39,8 +44,22 @@ def cpu_seconds(work: Callable[[], object], runs: int = RUNS) -> float:
 def show(name: str, seconds: float, texts: list[str]) -> float:
     megabytes = sum(len(text.encode()) for text in texts) / 1e6
     rate = len(texts) / seconds
-    print(f"{name:44} {rate:10,.0f} documents/s {megabytes / seconds:8.2f} MB/s")
+    print(f"{name:52} {rate:10,.0f} documents/s {megabytes / seconds:8.2f} MB/s")
     return rate
+
+
+def signals_of(stages: Iterable[Filter], texts: Texts) -> None:
+    batch = Batch(0, len(texts), texts)
+    for stage in stages:
+        stage.signals(batch)
+
+
+def decisions_of(stage: Filter, texts: Texts) -> np.ndarray:
+    """True for rows that the stage keeps, bool (rows,)."""
+    batch = Batch(0, len(texts), texts)
+    for name, values in stage.signals(batch).items():
+        batch.add_column(f"{stage.name}.{name}", pa.array(values))
+    return stage.decide(batch) < 0
 
 
 def main() -> None:
@@ -52,16 +71,18 @@ def main() -> None:
     print(f"{len(pages)} English pages, {size / 1000:.1f} KB of text each")
 
     texts = Texts.from_strings(pages)
-    repetition, quality, language = GopherRepetition(), GopherQuality(), Language()
-    for stage in (repetition, quality, language):
-        stage.warm()
+    ours = 0.0
+    for settings in ({"dialect": "dclm"}, {"words": "english"}, {}):
+        repetition, quality = GopherRepetition(**settings), GopherQuality(**settings)
+        work = partial(signals_of, (repetition, quality), texts)
+        work()
+        readings = ", ".join(settings.values()) or "default"
+        ours = show(f"gopher_repetition + gopher_quality, {readings}", cpu_seconds(work), pages)
+        kept = [decisions_of(stage, texts) for stage in (repetition, quality)]
+        print(f"    kept: {kept[0].mean():.1%}, {kept[1].mean():.1%}, by both {(kept[0] & kept[1]).mean():.1%}")
 
-    def gopher() -> None:
-        batch = Batch(0, len(pages), texts)
-        repetition.signals(batch)
-        quality.signals(batch)
-
-    ours = show("gopher_repetition + gopher_quality", cpu_seconds(gopher), pages)
+    language = Language()
+    language.warm()
     show("language", cpu_seconds(lambda: language.signals(Batch(0, len(pages), texts)), 2), pages)
 
     try:

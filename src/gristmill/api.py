@@ -15,6 +15,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from gristmill import storage
 from gristmill.dataset import Dataset
 from gristmill.errors import UserError, nearest
 from gristmill.pipeline.jobs import Failure
@@ -95,6 +96,17 @@ def run(
         if not outcome.failures:
             raise  # else what failed first, a full disk say, is what to show
     return Result(summary, path, tuple(outcome.ran), tuple(outcome.failures), tuple(outcome.blocked))
+
+
+def refresh_summary(plan: Plan) -> str:
+    """Path of ROOT/summary.json for a finished plan; written anew when another recipe with this root came between."""
+    from gristmill.report.funnel import SUMMARY, summarize, write_summary
+
+    summary = summarize(plan)
+    path = storage.join(plan.recipe.root, SUMMARY)
+    if not storage.exists(path) or json.loads(storage.read_bytes(path)) != summary:
+        write_summary(plan, summary)
+    return path
 
 
 def open_dataset(recipe: Recipe, source: str) -> Dataset:

@@ -51,9 +51,9 @@ def run(
     started = time.monotonic()
     plan = api.plan(api.load(recipe, set_, root=root))
     if plan.done and stage is None:
+        path = api.refresh_summary(plan)
         if not quiet:
-            print(f"{recipe}: everything is up to date, nothing to do")
-            print(f"summary: {plan.recipe.root}/summary.json")
+            print(f"{recipe}: everything is up to date, nothing to do\nsummary: {path}")
         return
     result = api.run(
         plan,

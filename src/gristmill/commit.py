@@ -89,6 +89,11 @@ class Commit:
             self._pending[name] = storage.temporary_path(storage.join(self.folder, name))
         return self._pending[name]
 
+    def forget(self, name: str) -> None:
+        """Give up the file `name` of this commit: scratch that was asked for by `path` and is not to be published."""
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(self._pending.pop(name))
+
     def count(self, **amounts: int) -> None:
         for key, amount in amounts.items():
             self.counts[key] = self.counts.get(key, 0) + int(amount)

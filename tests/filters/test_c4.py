@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import re
 
 import pytest
@@ -198,6 +199,18 @@ def test_what_is_left_is_lines_of_the_text_and_no_neighbour_matters(chosen, rows
         assert all(line.strip() in rest for line in found.split("\n") if found)
         kept = together.numbers("c4.kept_lines")[row]
         assert found.count("\n") + 1 <= max(kept, 1)
+
+
+def test_a_batch_without_rows_is_no_trouble():
+    batch = run_filter(C4(), [])
+    batch.cut(batch.column("c4.cuts"))
+    assert len(batch.texts) == 0
+
+
+def test_a_stage_travels_to_workers_with_its_words(bad_words):
+    stage = C4(bad_words=bad_words)
+    stage.check()
+    assert reason(pickle.loads(pickle.dumps(stage)), f"{PROSE}\nThis is a dratted line of it.") == "bad_word"
 
 
 @given(text=st.text(max_size=200))

@@ -17,7 +17,8 @@ EDGES = [
     "",
     "\n",
     "   \t \n",
-    'One line of words.\r\nAnother line [12] of words.\u2028Third of the lines [edit] here!\x85 Fourth of all lines?\x0bFifth one is [citation needed]".',
+    "One line of words.\r\nAnother line [12] of words.\u2028Third of the lines [edit] here!\x85 Fourth of all?"
+    '\x0bFifth of the lines is [citation needed]".\x1cA sixth of all the lines follows after a separator.',
     "It is [1]. It was [2]. It will be [3]. They are [٣]. We are.",
     "[1] It is. It was. It will. They are. We are.\nAnd a [[1]] line here.",
     "Lorem Ipsum is what it says.",

@@ -35,7 +35,7 @@ def count(*texts: str) -> list[int]:
         ("“Is it?” she asked. “It is!” He left.", 3),
         ("(So he said.) Then he left.", 2),
         ("What?! No!!! Why???", 3),
-        ("Dr. Müller kam bzw. ging. Él habló. ¿Sí?", 4),
+        ("Dr. Müller kam bzw. ging. Él habló. ¿Sí?", 3),
         ("これは文です。これも文ですか？はい！「そうです。」終わり", 5),
         ("हिन्दी वाक्य। दूसरा वाक्य।", 2),
         ("هل هذا سؤال؟ نعم.", 2),

@@ -49,7 +49,7 @@ def reasons(filter_, texts: Iterable[str], names: dict[str, str], prefix: str) -
     return [None if result is True else f"{prefix}.{names[result[1]]}" for result in found]
 
 
-@pytest.mark.parametrize("reading", ["unicode", "whitespace"])
+@pytest.mark.parametrize("reading", ["unicode", "english", "whitespace"])
 def test_decisions_and_reasons_are_datatroves_given_the_same_words(pages, reading, monkeypatch):
     quality = pytest.importorskip("datatrove.pipeline.filters.gopher_quality_filter")
     repetition = pytest.importorskip("datatrove.pipeline.filters.gopher_repetition_filter")
@@ -82,16 +82,19 @@ def test_signals_are_datatroves_given_the_same_words(pages):
 
 
 @pytest.mark.slow
-def test_unicode_words_decide_nearly_as_spacys_do(pages):
+@pytest.mark.parametrize(("reading", "least_quality"), [("unicode", 0.9), ("english", 0.97)])
+def test_words_decide_nearly_as_spacys_do(pages, reading, least_quality, capsys):
     pytest.importorskip("spacy")
     quality = pytest.importorskip("datatrove.pipeline.filters.gopher_quality_filter")
     repetition = pytest.importorskip("datatrove.pipeline.filters.gopher_repetition_filter")
     sample = [text for text in pages if len(text) < 20_000][:200]
     for stage, theirs, names, least in (
-        (GopherRepetition(), repetition.GopherRepetitionFilter(), REPETITION_REASONS, 0.97),
-        (GopherQuality(), quality.GopherQualityFilter(), QUALITY_REASONS, 0.9),
+        (GopherRepetition(words=reading), repetition.GopherRepetitionFilter(), REPETITION_REASONS, 0.97),
+        (GopherQuality(words=reading), quality.GopherQualityFilter(), QUALITY_REASONS, least_quality),
     ):
         ours = run_filter(stage, sample).column("drop").to_pylist()
         found = reasons(theirs, sample, names, stage.kind)
         agreeing = sum((a is None) == (b is None) for a, b in zip(ours, found, strict=True))
+        with capsys.disabled():
+            print(f"\n{stage.kind}, {reading} words: {agreeing} of {len(sample)} decided as with spaCy's", end="")
         assert agreeing >= least * len(sample)

@@ -9,7 +9,6 @@ are made, so that a shard's part is one short read.
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,15 +24,11 @@ NAME_TYPE = pa.dictionary(pa.int32(), pa.string())
 
 CLUSTER_VALUES = pa.schema(
     [
-        pa.field(
-            "cluster", pa.int64(), nullable=False
-        ),  # global row of the document that survives for this one
+        pa.field("cluster", pa.int64(), nullable=False),  # global row of the document that survives for this one
         pa.field(
             "size", pa.int32(), nullable=False
         ),  # documents in the cluster; 0 for those dropped before, which take no part
-        pa.field(
-            "twin_source", NAME_TYPE
-        ),  # where the survivor lies: null for survivors and documents without twins
+        pa.field("twin_source", NAME_TYPE),  # where the survivor lies: null for survivors and documents without twins
         pa.field("twin_shard", NAME_TYPE),
         pa.field("twin_row", pa.int64()),
     ]
@@ -78,12 +73,9 @@ class Cluster(Task):
 
         assert self.lengths is not None
         folder, names = self.lengths
-        scratch = [
-            commit.path("longest.rows"),
-            commit.path("longest.bytes"),
-        ]  # beside the output, where there is room
-        best = _mapped(scratch[0], parents.dtype, len(parents))
-        best_lengths = _mapped(scratch[1], np.dtype("<i8"), len(parents))
+        scratch = ("longest.rows", "longest.bytes")  # beside the output, where there is room
+        best = _mapped(commit.path(scratch[0]), parents.dtype, len(parents))
+        best_lengths = _mapped(commit.path(scratch[1]), np.dtype("<i8"), len(parents))
         for start in range(0, len(parents), CHUNK):
             best[start : start + CHUNK] = np.arange(start, min(len(parents), start + CHUNK))
         first = 0
@@ -94,8 +86,8 @@ class Cluster(Task):
                     longest(parents, first, lengths, best, best_lengths)
                     first += len(lengths)
         replace_roots(parents, best)
-        for path in scratch:
-            os.unlink(path)  # a file that is gone is not published
+        for name in scratch:
+            commit.forget(name)
 
     def _count(self, parents: np.ndarray, sizes: np.ndarray, commit: Commit) -> None:
         """Documents that fall, by source: what an alarm looks at before any layer is written."""
@@ -104,9 +96,7 @@ class Cluster(Task):
             for start in range(first, first + rows, CHUNK):
                 stop = min(first + rows, start + CHUNK)
                 survives = parents[start:stop] == np.arange(start, stop)
-                commit.count(
-                    **{f"duplicates.{source}": stop - start - int(survives.sum()), "rows": stop - start}
-                )
+                commit.count(**{f"duplicates.{source}": stop - start - int(survives.sum()), "rows": stop - start})
                 clusters += int((survives & (sizes[start:stop] > 1)).sum())
                 largest = max(largest, int(sizes[start:stop].max()))
             first += rows
@@ -142,9 +132,7 @@ class ClusterLayer(Task):
         moved = clusters != np.arange(self.first_row, self.first_row + self.rows)
         twins = self._twins(clusters, moved)
         prefixed = pa.schema([field.with_name(f"{self.stage}.{field.name}") for field in CLUSTER_VALUES])
-        writer = LayerWriter(
-            commit.path(f"{self.name}.parquet"), layer_schema(prefixed, drops=True, cuts=False)
-        )
+        writer = LayerWriter(commit.path(f"{self.name}.parquet"), layer_schema(prefixed, drops=True, cuts=False))
         for batch in self.shard.batches():
             part = slice(batch.first_row, batch.first_row + batch.rows)
             fallen = np.where(moved[part], 0, -1)

@@ -61,11 +61,7 @@ def text_digests(texts: Texts, normalise: str) -> np.ndarray:
     else:
         from gristmill.kernels import shingles
 
-        table = (
-            shingles.whitespace_table()
-            if normalise == "whitespace"
-            else shingles.words_table(digits_to_zero=False)
-        )
+        table = shingles.whitespace_table() if normalise == "whitespace" else shingles.words_table(digits_to_zero=False)
         symbols = np.empty(2 * int(texts.lengths.max(initial=0)), np.uint32)
         for start, stop in zip(texts.offsets, texts.offsets[1:], strict=False):
             count = shingles.normalise(texts.data, start, stop, table, symbols)

@@ -59,9 +59,7 @@ class KeyedDedup(GlobalStage):
         yield partition
         match = scope.phase("match", self._matches(scope, plan, partition))
         yield match
-        edges = tuple(
-            (phase.folder, tuple(task.name for task in phase.tasks)) for phase in (partition, match)
-        )
+        edges = tuple((phase.folder, tuple(task.name for task in phase.tasks)) for phase in (partition, match))
         names = tuple(shard.name for shard in scope.shards)
         sources = tuple(shard.source for shard in scope.shards)
         lengths = edges[0] if self.survivor == "longest" else None
@@ -98,9 +96,7 @@ class KeyedDedup(GlobalStage):
         folders: dict[str, str] = {}
         total = sum(scope.rows)
         for shard, first_row, rows in zip(scope.shards, scope.first_rows, scope.rows, strict=True):
-            task = ClusterLayer(
-                shard.name, self.name, self.rules[0], shard, cluster.folder, first_row, rows, total
-            )
+            task = ClusterLayer(shard.name, self.name, self.rules[0], shard, cluster.folder, first_row, rows, total)
             tasks.setdefault(shard.source, []).append(task)
             folders[shard.source] = scope.layer_folder(shard)
         for source, layers in tasks.items():

@@ -89,11 +89,7 @@ class MinHash(KeyedDedup):
         """Band keys uint64 (rows, bands), zeros without a signature; number of shingles int32 (rows,)."""
         from gristmill.kernels import minhash, shingles
 
-        table = (
-            shingles.words_table(digits_to_zero=True)
-            if self.normalise == "words"
-            else shingles.whitespace_table()
-        )
+        table = shingles.words_table(digits_to_zero=True) if self.normalise == "words" else shingles.whitespace_table()
         permutations = minhash.Permutations.seeded(self.bands, self.rows, self.seed)
         keys, counts = np.zeros((len(texts), self.bands), np.uint64), np.zeros(len(texts), np.int32)
         for start in range(0, len(texts), ROWS_AT_A_TIME):

@@ -180,7 +180,7 @@ class CutLayer(Task):
             writer.write({**columns, "drop": drops, "cuts": cuts_array(first_cut, starts, ends)})
             commit.count(rows=batch.rows, **{f"drop.{self.stage}.{self.rules[0]}": int(fallen.sum())})
             commit.count(lines=int(takes_part.sum()), removed_lines=int(removed_lines.sum()))
-            commit.count(removed_bytes=int(removed_bytes.sum()))
+            commit.count(cut_bytes=int(removed_bytes.sum()))
         writer.close()
 
 

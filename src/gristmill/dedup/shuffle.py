@@ -29,9 +29,7 @@ from gristmill.dataset import Batch, ShardRef
 from gristmill.stage import Scope, Task
 
 MATCH_BYTES = 64  # memory one record takes while it is matched, sorting and hash table included
-MOST_IN_MEMORY = (
-    1 << 24
-)  # records matched at a time even where memory allows more: smaller tasks spread better
+MOST_IN_MEMORY = 1 << 24  # records matched at a time even where memory allows more: smaller tasks spread better
 MOST_GROUPS = 512  # partition tasks aimed at, so that 90,000 shards do not become as many files
 EDGE_ROWS = 1 << 20  # edges read at a time
 
@@ -72,9 +70,7 @@ class ShufflePlan:
     @classmethod
     def of(cls, scope: Scope, keys_per_row: int) -> ShufflePlan:
         held = max(1024, min(MOST_IN_MEMORY, scope.memory // MATCH_BYTES))
-        ranges = max(
-            1, -(-sum(scope.rows) * keys_per_row * 9 // (8 * held))
-        )  # an eighth spare for uneven ranges
+        ranges = max(1, -(-sum(scope.rows) * keys_per_row * 9 // (8 * held)))  # an eighth spare for uneven ranges
         return cls(tuple(_groups(scope.rows)), ranges, held)
 
 

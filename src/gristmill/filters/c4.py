@@ -220,13 +220,14 @@ class C4(Filter):
         words = count_spaced_words(lines.texts.data, lines.start, lines.end, *tables)
         removed = self._citations(lines)
         data, start, end = lines.texts.data, lines.start, lines.end
-        line_words = words[:, 0]
+        line_words = words[:, 0].copy()
         if len(removed.start):
             spans = removed.first, removed.start, removed.end
             data, start, end = c4_lines.without_spans(data, start, end, *spans)
             data.flags.writeable = False  # as texts are, so that kernels are compiled once
             if self.dialect != "datatrove":
-                line_words = count_spaced_words(data, start, end, *tables)[:, 0]
+                changed = np.flatnonzero(np.diff(removed.first))
+                line_words[changed] = count_spaced_words(data, start[changed], end[changed], *tables)[:, 0]
         phrases = phrase_table([["lorem ipsum"], ["{"], self.javascript_phrases, self.policy_phrases])
         marks = np.array([ord(mark) for mark in self.terminal_marks or ()], np.int64)
         neighbours = {"anything": c4_lines.ANYTHING, "no_word_sign": c4_lines.NO_WORD_SIGN}
@@ -235,7 +236,7 @@ class C4(Filter):
             lines.first,
             start,
             end,
-            np.ascontiguousarray(line_words),
+            line_words,
             np.ascontiguousarray(words[:, 2]),
             -1 if self.max_word_length is None else self.max_word_length,
             -1 if self.min_words_per_line is None else self.min_words_per_line,

@@ -28,7 +28,7 @@ _APPENDIX = "Gopher, appendix A.1.1"
 _WARM_TEXT = "A line with the words.\n\n- A line with the words. - A line with the words. And so it is…\n\nA line."
 
 Dialect = Literal["datatrove", "dclm"]
-Reading = Literal["unicode", "whitespace"]
+Reading = Literal["unicode", "english", "whitespace"]
 
 
 def _above(values: np.ndarray, limit: float | None) -> np.ndarray:
@@ -76,8 +76,8 @@ class GopherRepetition(Filter):
     dialect: Dialect = setting("datatrove", "whose reading of the rules", source="datatrove 0.10; mlfoundations/dclm")
     words: Reading | None = setting(
         None,
-        "what a word is: Unicode's word boundaries, or white space; null: as the dialect has it",
-        source="datatrove: spaCy, which unicode is near; dclm: unicode",
+        "what a word is: by Unicode's boundaries, near spaCy's for English, or by white space; null: the dialect's",
+        source="datatrove: spaCy, in its stead unicode; dclm: unicode",
     )
     max_duplicate_paragraphs: float | None = setting(
         0.30, "paragraphs that stand after an equal one", source=_TABLE_A1, unit="share of paragraphs", ge=0
@@ -156,6 +156,7 @@ class GopherQuality(Filter):
 
     kind = "gopher_quality"
     abstract: ClassVar[bool] = False
+    version: ClassVar[int] = 2
     rules = (
         "too_few_words",
         "too_many_words",
@@ -187,8 +188,8 @@ class GopherQuality(Filter):
     dialect: Dialect = setting("datatrove", "whose reading of the rules", source="datatrove 0.10; mlfoundations/dclm")
     words: Reading | None = setting(
         None,
-        "what a word is: Unicode's word boundaries, or white space; null: as the dialect has it",
-        source="datatrove: spaCy, which unicode is near; dclm: whitespace",
+        "what a word is: by Unicode's boundaries, near spaCy's for English, or by white space; null: the dialect's",
+        source="datatrove: spaCy, in its stead unicode; dclm: whitespace",
     )
     min_words: int | None = setting(50, "least words of a document", source=_APPENDIX, unit="words", ge=0)
     max_words: int | None = setting(100_000, "most words of a document", source=_APPENDIX, unit="words", ge=0)

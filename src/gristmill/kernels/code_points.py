@@ -123,7 +123,7 @@ def code_point_tables() -> tuple[np.ndarray, np.ndarray]:
     return tables
 
 
-_CATEGORIES = tuple("Cc Cf Cn Co Cs Ll Lm Lo Lt Lu Mc Me Mn Nd Nl No Pc Pd Pe Pf Pi Po Ps Sc Sk Sm So Zl Zp Zs".split())  # noqa: SIM905
+_CATEGORIES = tuple("Cc Cf Cn Co Cs Ll Lm Lo Lt Lu Mc Me Mn Nd Nl No Pc Pd Pe Pf Pi Po Ps Sc Sk Sm So Zl Zp Zs".split())
 
 
 def _flags(category: str) -> int:

@@ -13,7 +13,7 @@ from numba import njit
 
 from gristmill.kernels.eight_bytes import load_block, store_block
 from gristmill.kernels.leaf import leaf
-from gristmill.kernels.repetition import EMPTY, ONE, most_entries, slot_of, table_size
+from gristmill.kernels.repetition import EMPTY, ONE, clear, most_entries, slot_of, table_size
 from gristmill.kernels.word_hash import base_power, mix, unmix
 
 WINDOW = 16
@@ -25,7 +25,7 @@ _PAIR = np.uint64(0x9E3779B97F4A7C15)  # joins two hashes so that order matters
 def _sieve(keys, count, counters, repeats):
     """Set repeats[n] where the counter of keys[n] was met more than once; False is certain, True is likely."""
     size = SIEVE_SHARE * table_size(count)
-    counters[:size] = 0
+    clear(counters, size)
     mask = size - 1
     for n in range(count):
         counter = np.int64(keys[n]) & mask
@@ -82,7 +82,7 @@ def repeated_ngrams(first, hashes, characters, orders):
             candidates = kept
 
             mask = table_size(candidates) - 1
-            table[: mask + 1] = EMPTY
+            clear(table, mask + 1)
             best, best_place = 1, 0
             longest = 0
             for candidate in range(candidates):
@@ -129,15 +129,15 @@ def _power(powers, exponent):
 
 
 @leaf
-def _join(data, start, end, hashes, powers, joined, begins, prefixes):
-    """Write words behind one another into `joined`, where each begins into `begins`, and the polynomial of all bytes before
-    it into `prefixes`. Up to seven bytes after the last word are overwritten."""
+def _join(data, base, words, start, end, hashes, powers, joined, begins, prefixes):
+    """Write so many words from `base` on behind one another into `joined`, where each begins into `begins`, and the polynomial
+    of all bytes before it into `prefixes`. Up to seven bytes after the last word are overwritten."""
     written = 0
     total = np.uint64(0)
-    for word in range(len(start)):
+    for word in range(words):
         begins[word] = written
         prefixes[word] = total
-        at, beyond = start[word], end[word]
+        at, beyond = start[base + word], end[base + word]
         length = beyond - at
         into = written
         while at < beyond:
@@ -149,9 +149,9 @@ def _join(data, start, end, hashes, powers, joined, begins, prefixes):
             at += 8
             into += 8
         written += length
-        total = total * _power(powers, length) + unmix(hashes[word])
-    begins[len(start)] = written
-    prefixes[len(start)] = total
+        total = total * _power(powers, length) + unmix(hashes[base + word])
+    begins[words] = written
+    prefixes[words] = total
 
 
 @njit(cache=True, nogil=True)
@@ -180,11 +180,11 @@ def ngrams_seen_before(data, first, start, end, hashes, characters, orders):
     for exponent in range(len(powers)):
         powers[exponent] = base_power(exponent)
     for row in range(rows):
-        base, beyond = first[row], first[row + 1]
-        words = beyond - base
+        base = first[row]
+        words = first[row + 1] - base
         if words < orders[0]:
             continue
-        _join(data, start[base:beyond], end[base:beyond], hashes[base:beyond], powers, joined, begins, prefixes)
+        _join(data, base, words, start, end, hashes, powers, joined, begins, prefixes)
         for word in range(words):
             at = begins[word]
             keys[word] = mix(load_block(joined, at) * _PAIR + mix(load_block(joined, at + 8)))
@@ -196,7 +196,7 @@ def ngrams_seen_before(data, first, start, end, hashes, characters, orders):
         mask = table_size(candidates) - 1
         for order in range(len(orders)):
             n = orders[order]
-            table[: mask + 1] = EMPTY
+            clear(table, mask + 1)
             resume = 0
             for candidate in range(candidates):
                 place = places[candidate]

@@ -21,6 +21,13 @@ def table_size(entries):
 
 
 @leaf
+def clear(table, size):
+    """Empty the first slots; a loop, since assigning to a slice takes longer to compile."""
+    for slot in range(size):
+        table[slot] = 0
+
+
+@leaf
 def slot_of(table, mask, key):
     """Where `key` is, or the empty slot where it belongs. Keys are mixed and never 0."""
     slot = np.int64(key) & mask
@@ -52,7 +59,7 @@ def repeated_pieces(first, start, end, hashes, characters):
     lone = np.empty(size, np.bool_)  # seen once so far
     for row in range(rows):
         mask = table_size(first[row + 1] - first[row]) - 1
-        table[: mask + 1] = EMPTY
+        clear(table, mask + 1)
         for piece in range(first[row], first[row + 1]):
             if start[piece] == end[piece]:
                 continue

@@ -19,7 +19,7 @@ from gristmill.kernels.code_points import DIGIT, LETTER, LOWER, SPACE, TERMINAL,
 from gristmill.kernels.leaf import leaf
 from gristmill.kernels.phrases import NOWHERE, Phrases, before, follow, lowered, phrase_table
 
-FULL_STOP, EXCLAMATION, QUESTION, ELLIPSIS, WIDE_STOP = 0x2E, 0x21, 0x3F, 0x2026, 0xFF0E
+FULL_STOP, ELLIPSIS, WIDE_STOP, APOSTROPHE, CURLY_APOSTROPHE = 0x2E, 0x2026, 0xFF0E, 0x27, 0x2019
 
 ABBREVIATIONS = (
     "mr mrs ms dr prof rev hon gen col lt capt sgt maj gov sen rep pres supt st mt ft jr sr esq messrs mme mlle "
@@ -54,7 +54,7 @@ def _abbreviated(data, stop, start, phrases, case, blocks, traits):
             inner_stops += 1
         elif trait(blocks, traits, code) & LETTER:
             letters += 1
-        elif trait(blocks, traits, code) & DIGIT:
+        elif trait(blocks, traits, code) & DIGIT or code in (APOSTROPHE, CURLY_APOSTROPHE):
             return False
         else:
             break

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,21 +65,17 @@ CUTS = pa.list_(pa.struct([("start", pa.int64()), ("end", pa.int64()), ("replace
 
 def apply_cuts(texts: Texts, cuts: pa.Array) -> Texts:
     """The texts with every cut of every row carried out."""
-    touched = np.flatnonzero(np.asarray(cuts.is_valid()))
-    if not len(touched):
+    counts = np.asarray(pc.fill_null(pc.list_value_length(cuts), 0))
+    if not counts.any():
         return texts
-    pieces: list[bytes] = []
-    lengths = texts.lengths.copy()
-    done = 0  # bytes of texts.data already copied
-    data = texts.data.tobytes()
-    for row in touched:
-        base = int(texts.offsets[row])
-        for cut in cuts[int(row)].as_py():
-            replacement = (cut["replacement"] or "").encode()
-            pieces += [data[done : base + cut["start"]], replacement]
-            done = base + cut["end"]
-            lengths[row] += len(replacement) - (cut["end"] - cut["start"])
-    pieces.append(data[done:])
+    from gristmill.kernels.cuts import place
+
+    flat = pc.list_flatten(cuts)
+    starts, ends = (np.asarray(flat.field(name)) for name in ("start", "end"))
+    replacements = Texts.from_arrow(flat.field("replacement"))
+    first = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+    out = np.empty(len(texts.data) + len(replacements.data), np.uint8)
     offsets = np.zeros(len(texts) + 1, np.int64)
-    np.cumsum(lengths, out=offsets[1:])
-    return Texts(np.frombuffer(b"".join(pieces), np.uint8), offsets)
+    used = place(texts.data, texts.offsets, first, starts, ends, replacements.data, replacements.offsets, out, offsets)
+    out.flags.writeable = False
+    return Texts(out[:used], offsets)

@@ -21,7 +21,7 @@ from gristmill.kernels import words as word_kernels
 from gristmill.kernels.code_points import code_point_tables
 from gristmill.kernels.text import Texts
 
-WordReading = Literal["unicode", "whitespace"]
+WordReading = Literal["unicode", "english", "whitespace"]
 
 
 class Spans:
@@ -127,7 +127,14 @@ class TextIndex:
         return Spans(texts, *found)
 
     def words(self, reading: WordReading = "unicode") -> Words:
-        """Words by Unicode's rules, punctuation marks included (kernels.words), or what white space separates."""
+        """Words by Unicode's rules (kernels.words) or near spaCy's English ones (kernels.english_words), punctuation marks
+        included, or what white space separates."""
         if reading not in self._words:
-            self._words[reading] = Words(self.texts, *word_kernels.segment(self.texts, reading))
+            if reading == "english":
+                from gristmill.kernels.english_words import segment_english
+
+                found = segment_english(self.texts)
+            else:
+                found = word_kernels.segment(self.texts, reading)
+            self._words[reading] = Words(self.texts, *found)
         return self._words[reading]

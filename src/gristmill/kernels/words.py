@@ -1,6 +1,6 @@
 """Words of UTF-8 text in one pass over its bytes: by Unicode's rules, or by white space.
 
-`segment_unicode` follows Unicode Standard Annex 29 (default word boundaries) and differs from it so:
+`unicode` follows Unicode Standard Annex 29 (default word boundaries) and differs from it so:
   - white space and control characters separate words and are none; a format character alone is none either;
   - a run of full stops is one word, so that an ellipsis is;
   - the colon does not join letters (ICU's tailoring).
@@ -9,6 +9,8 @@ Khmer, Burmese …) every base character with its marks is a word, since their w
 """
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 import numpy as np
 
@@ -134,7 +136,7 @@ def _flags(entry):
 
 
 @leaf
-def _describe(data, start, end, blocks, traits):
+def describe(data, start, end, blocks, traits):
     """Hash, code points and flags of the word in data[start:end]."""
     total = np.uint64(0)
     characters = np.int64(0)
@@ -167,7 +169,7 @@ def _next_word(data, at, end, reading, blocks, traits):
         entry = trait(blocks, traits, code)
         if reading == WHITESPACE:
             if entry & SPACE == 0:
-                return at, _space_after(data, after, end, blocks, traits)
+                return at, space_after(data, after, end, blocks, traits)
         elif entry & CLASS_MASK > FORMAT:
             return at, _word_end(data, after, end, entry & CLASS_MASK, blocks, traits)
         at = after
@@ -175,7 +177,7 @@ def _next_word(data, at, end, reading, blocks, traits):
 
 
 @leaf
-def _space_after(data, at, end, blocks, traits):
+def space_after(data, at, end, blocks, traits):
     """The first white space from `at` on, or the end."""
     while at < end:
         code, after = decode(data, at, end)
@@ -248,7 +250,7 @@ def _fill(data, offsets, reading, blocks, traits, row, count, first, starts, end
                 start, at = _next_word(data, at, end, reading, blocks, traits)
                 if start == at:
                     break
-                total, length, union = _describe(data, start, at, blocks, traits)
+                total, length, union = describe(data, start, at, blocks, traits)
             starts[count] = start
             ends[count] = at
             hashes[count] = total
@@ -263,14 +265,19 @@ def _fill(data, offsets, reading, blocks, traits, row, count, first, starts, end
 def segment(texts: Texts, reading: str) -> tuple[np.ndarray, ...]:
     """Words of every row: first int64 (rows + 1,), words before each row; then one entry a word: start and end int64 in
     bytes of `texts.data`, hash uint64, code points int32, flags uint16."""
+    tables = code_point_tables()
+    return collect(texts, lambda *state: _fill(texts.data, texts.offsets, READINGS[reading], *tables, *state))
+
+
+def collect(texts: Texts, fill: Callable[..., tuple[int, int]]) -> tuple[np.ndarray, ...]:
+    """What `fill(row, count, first, *parts)` writes, called until all rows are done, with more room each time."""
     rows = len(texts)
     room = len(texts.data) // 4 + int(texts.lengths.max(initial=0))
     first = np.zeros(rows + 1, np.int64)
     parts = [np.empty(room, kind) for kind in (np.int64, np.int64, np.uint64, np.int32, np.uint16)]
-    tables = code_point_tables()
-    row, count = _fill(texts.data, texts.offsets, READINGS[reading], *tables, 0, 0, first, *parts)
+    row, count = fill(0, 0, first, *parts)
     while row < rows:  # words are shorter than guessed
         room += len(texts.data) // 4 + 1
         parts = [np.concatenate([part[:count], np.empty(room - count, part.dtype)]) for part in parts]
-        row, count = _fill(texts.data, texts.offsets, READINGS[reading], *tables, row, count, first, *parts)
+        row, count = fill(row, count, first, *parts)
     return first, *(part[:count] for part in parts)

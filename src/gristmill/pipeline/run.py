@@ -73,6 +73,7 @@ class _Run:
         self.result.blocked = [n.name for n in todo if n.name not in self.done and n.name not in self.failed]
 
     def _prepare(self, todo: Sequence[Node]) -> None:
+        _clear_temporary(self.graph.recipe.root, below=False)
         stages: dict[int, Stage] = {}
         for node in todo:
             if id(node.stage) not in stages:
@@ -271,14 +272,17 @@ def _selection(plan: Plan, only: str | None) -> set[str]:
     return chosen
 
 
-def _clear_temporary(folder: str) -> None:
+def _clear_temporary(folder: str, *, below: bool = True) -> None:
     """Remove what killed tasks left half-written; nothing else writes here while the lock is held."""
-    if not storage.is_remote(folder):
-        for parent, _, names in os.walk(storage.local_path(folder)):
-            for name in names:
-                if name.startswith(".") and name.endswith(".tmp"):
-                    with contextlib.suppress(OSError):
-                        os.unlink(os.path.join(parent, name))
+    if storage.is_remote(folder):
+        return
+    for parent, inner, names in os.walk(storage.local_path(folder)):
+        if not below:
+            inner.clear()
+        for name in names:
+            if name.startswith(".") and name.endswith(".tmp"):
+                with contextlib.suppress(OSError):
+                    os.unlink(os.path.join(parent, name))
 
 
 @contextlib.contextmanager

@@ -56,7 +56,7 @@ def serve(connection: Connection) -> None:
             connection.send(("progress", number, documents, size))
             connection.send(("done", number, receipts))
         except UserError as error:
-            connection.send(("failed", number, str(error), "", False))
+            connection.send(("failed", number, " ".join(str(error).split()), "", False))
         except Exception as error:
             full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
             reason = "no space left on the device" if full else _one_line(error)

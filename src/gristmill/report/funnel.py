@@ -67,12 +67,25 @@ def _source(graph: Graph, source: str, manifests: Mapping[str, Any]) -> dict[str
         order = [graph.nodes[n].stage.name for n in graph.chains[source] if graph.nodes[n].drops]
         found["removed"] = dict(sorted(removed.items(), key=lambda item: order.index(item[0].split(".")[0])))
         found["stages"] = order
+        found["cut_bytes"] = _cut_bytes(graph, source, manifests)
         found["kept"] = {unit: statistics["counts"].get(f"kept/{unit}", 0) for unit in ("documents", "bytes")}
         total = found["kept"]["documents"] + sum(r["documents"] for r in removed.values())
         found["balanced"] = found["balanced"] and total == found["documents"]["documents"]
     encoded = manifests.get(f"encode.{source}")
     if encoded is not None and "kept" in found:
         found["kept"]["tokens"] = encoded["counts"].get("tokens", 0)
+    return found
+
+
+def _cut_bytes(graph: Graph, source: str, manifests: Mapping[str, Any]) -> dict[str, int]:
+    """Bytes each stage cut out of texts, by stage; whether or not the document was dropped by another stage."""
+    found = {}
+    for name in graph.chains[source]:
+        node = graph.nodes[name]
+        if node.cuts and name in manifests:
+            prefix = "" if node.shard_wise else f"{source}/"  # a phased stage keeps each source's layers in a folder
+            shards = manifests[name]["shards"].items()
+            found[node.stage.name] = sum(s["counts"].get("cut_bytes", 0) for n, s in shards if n.startswith(prefix))
     return found
 
 
@@ -108,7 +121,7 @@ def _source_lines(name: str, source: Mapping[str, Any]) -> list[str]:
         return [f"{name}: not read yet"]
     files = source["input_files"]
     lines = [f"{name}: {source['records']:,} records in {files:,} input file{'s' if files != 1 else ''}"]
-    rows: list[tuple[str, str, str, str]] = [("", "documents", "bytes", "of documents")]
+    rows: list[tuple[str, str, str, str]] = [("", "documents", "bytes written", "of documents")]
     for title, key in (
         ("not text", "not_text"),
         ("quarantined", "quarantined"),
@@ -125,12 +138,14 @@ def _source_lines(name: str, source: Mapping[str, Any]) -> list[str]:
         documents = sum(c["documents"] for c in reasons.values())
         bytes_ = sum(c["bytes"] for c in reasons.values())
         left, size = left - documents, size - bytes_
+        cut = source["cut_bytes"].get(stage)
+        cut_out = f", {_bytes(cut)} cut out of texts" if cut else ""
         rows.append(
             (
                 f"  {stage}",
                 _minus(documents),
                 _minus(bytes_, _bytes),
-                f"{_share(left, written['documents'])} left",
+                f"{_share(left, written['documents'])} left{cut_out}",
             )
         )
         for reason, count in sorted(reasons.items(), key=lambda item: (-item[1]["documents"], item[0])):
