@@ -291,7 +291,7 @@ class Scope:
 
     def layer_folder(self, shard: ShardRef) -> str:
         """Where the final layer of `shard` belongs, as <shard.name>.parquet with the receipt <shard.name>."""
-        return storage.join(self.folder, shard.source)
+        return storage.join(self.folder, "layers", shard.source)
 
     def phase(self, name: str, tasks: list[Task]) -> Phase:
         return Phase(name, storage.join(self.folder, name), tuple(tasks))

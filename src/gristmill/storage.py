@@ -249,6 +249,14 @@ def localized(location: str) -> Iterator[Path]:
         yield path
 
 
+def remove_tree(location: str) -> None:
+    with contextlib.suppress(FileNotFoundError):
+        if is_remote(location):
+            filesystem(location).rm(location, recursive=True)
+        else:
+            shutil.rmtree(local_path(location))
+
+
 def remove(location: str) -> None:
     with contextlib.suppress(FileNotFoundError):
         if is_remote(location):

@@ -84,7 +84,6 @@ class C4(Filter):
     abstract: ClassVar[bool] = False
     makes_cuts = True
     rules = ("too_long", "lorem_ipsum", "curly_bracket", "bad_word", "too_few_sentences")
-    decides_on = ("text",)
     values = pa.schema(
         [
             ("characters", pa.int32()),

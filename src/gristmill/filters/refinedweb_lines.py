@@ -54,7 +54,6 @@ class RefinedWebLines(Filter):
     abstract: ClassVar[bool] = False
     makes_cuts = True
     rules = ("too_much_removed", "empty")
-    decides_on = ("text",)
     values = pa.schema(
         [
             ("words", pa.int32()),  # that hold a letter or digit, before anything is cut

@@ -63,6 +63,13 @@ CUTS = pa.list_(pa.struct([("start", pa.int64()), ("end", pa.int64()), ("replace
 (null: nothing). A null row has no cuts."""
 
 
+def cut_bytes(cuts: pa.Array) -> int:
+    """Bytes by which these cuts shorten their texts, replacements counted against them."""
+    flat = pc.list_flatten(cuts)
+    taken = pc.sum(pc.subtract(flat.field("end"), flat.field("start"))).as_py() or 0
+    return taken - (pc.sum(pc.binary_length(flat.field("replacement"))).as_py() or 0)
+
+
 def apply_cuts(texts: Texts, cuts: pa.Array) -> Texts:
     """The texts with every cut of every row carried out."""
     counts = np.asarray(pc.fill_null(pc.list_value_length(cuts), 0))

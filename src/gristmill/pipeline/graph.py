@@ -77,7 +77,7 @@ class Node:
 
     def layer_folder(self, source: str) -> str:
         """The folder that holds this node's <shard>.parquet of a source."""
-        return storage.join(self.folder, source) if self.role == "phased" else self.folder
+        return storage.join(self.folder, "layers", source) if self.role == "phased" else self.folder
 
     def layer(self, source: str) -> LayerRef:
         names = tuple(self.value_schema.names)

@@ -125,8 +125,13 @@ def inspect(graph: Graph, node: Node) -> NodeState:
     return state
 
 
-def write_description(node: Node) -> None:
-    storage.write_bytes(storage.join(node.folder, DESCRIPTION), _json(node.description))
+def write_description(node: Node, memory: int) -> None:
+    storage.write_bytes(storage.join(node.folder, DESCRIPTION), _json(node.description | {"memory": memory}))
+
+
+def read_description(folder: str) -> dict[str, Any] | None:
+    """What made the output in a folder, and the memory budget it was begun with; None when nothing began."""
+    return _read_json(storage.join(folder, DESCRIPTION))
 
 
 def write_manifest(graph: Graph, node: Node) -> dict[str, Any]:
@@ -192,7 +197,7 @@ def _why(recipe: Recipe, state: NodeState, states: dict[str, NodeState]) -> str:
     for name in storage.list_names(parent):
         if name.rsplit("-", 1)[0] != stem or storage.join(parent, name) == node.folder:
             continue
-        old = _read_json(storage.join(parent, name, DESCRIPTION))
+        old = read_description(storage.join(parent, name))
         if old is not None:
             changed = differences(old, node.description)
             if best is None or len(changed) < len(best):

@@ -20,7 +20,7 @@ from gristmill.pipeline.graph import Graph, Node
 from gristmill.pipeline.inputs import Shard
 from gristmill.pipeline.jobs import Failure, Job, TaskJob, WarmJob
 from gristmill.pipeline.local import Done, Event, LocalExecutor, Progress
-from gristmill.pipeline.plan import Plan, inspect, write_description, write_manifest
+from gristmill.pipeline.plan import Plan, inspect, read_description, write_description, write_manifest
 from gristmill.pipeline.progress import Display, Quiet
 from gristmill.pipeline.shardjob import Computed, Loaded, ShardJob, Step
 from gristmill.stage import Filter, Phase, PhasedStage, Scope, Source, Stage
@@ -83,8 +83,10 @@ class _Run:
                 except UserError as error:
                     where = error.where or self.graph.recipe.tree.name
                     raise UserError(f"{node.stage.name}: {error.message}", where=where, hint=error.hint) from error
+            if not node.shard_wise:
+                _forget_other_split(node.folder, self.graph.recipe.memory)
             _clear_temporary(node.folder)
-            write_description(node)
+            write_description(node, self.graph.recipe.memory)
         jobs = [WarmJob(stage) for stage in stages.values() if type(stage).warm is not Stage.warm]
         cold = [job for job in jobs if not os.path.exists(job.marker)]
         if cold and self.executor.workers > 1:  # a single worker compiles as it goes
@@ -270,6 +272,17 @@ def _selection(plan: Plan, only: str | None) -> set[str]:
                 chosen.add(need)
                 frontier.append(need)
     return chosen
+
+
+def _forget_other_split(folder: str, memory: int) -> None:
+    """Start an unfinished phased node afresh when it was begun with another memory budget.
+
+    How phases divide their work may depend on the budget, what comes of it may not: so the budget is no part of the
+    fingerprint, and phases of two divisions must not meet.
+    """
+    begun = read_description(folder)
+    if begun is not None and begun.get("memory") != memory:
+        storage.remove_tree(folder)
 
 
 def _clear_temporary(folder: str, *, below: bool = True) -> None:

@@ -29,6 +29,7 @@ from gristmill.dataset import (
     layer_schema,
 )
 from gristmill.documents import DOCUMENT_SCHEMA, LEDGER_SCHEMA, QUARANTINE_SCHEMA
+from gristmill.kernels.text import cut_bytes
 from gristmill.pipeline.inputs import Shard
 from gristmill.pipeline.jobs import Report
 from gristmill.pipeline.reading import Reading, compute_signals, read_documents, read_upstream
@@ -215,9 +216,9 @@ class _Outputs:
             commit.count(**{f"drop.{stage.name}.{rules[number]}": int(amount)})
         if stage.makes_cuts:
             columns["cuts"] = stage.cuts(batch)
-            before = int(batch.texts.lengths.sum())
-            batch.cut(columns["cuts"])
-            commit.count(cut_bytes=before - int(batch.texts.lengths.sum()))
+            commit.count(cut_bytes=cut_bytes(columns["cuts"]))
+            if self.job.texts:
+                batch.cut(columns["cuts"])
         writer.write(columns)
         batch.add_drop(stage.name, reasons)
 

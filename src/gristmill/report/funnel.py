@@ -83,7 +83,9 @@ def _cut_bytes(graph: Graph, source: str, manifests: Mapping[str, Any]) -> dict[
     for name in graph.chains[source]:
         node = graph.nodes[name]
         if node.cuts and name in manifests:
-            prefix = "" if node.shard_wise else f"{source}/"  # a phased stage keeps each source's layers in a folder
+            prefix = (
+                "" if node.shard_wise else f"layers/{source}/"
+            )  # a phased stage keeps each source's layers in a folder
             shards = manifests[name]["shards"].items()
             found[node.stage.name] = sum(s["counts"].get("cut_bytes", 0) for n, s in shards if n.startswith(prefix))
     return found
