@@ -37,9 +37,7 @@ def texts_like_pages(documents: int, seed: int = 1) -> list[str]:
     """Sentences over a vocabulary of 20,000 words whose frequencies fall as 1 / rank."""
     chooser = random.Random(seed)
     letters = "etaoinshrdlucmfwypvbgkjqxz"
-    words = [
-        "".join(chooser.choices(letters, range(26, 0, -1), k=chooser.randint(1, 10))) for _ in range(20_000)
-    ]
+    words = ["".join(chooser.choices(letters, range(26, 0, -1), k=chooser.randint(1, 10))) for _ in range(20_000)]
     weights = [1 / rank for rank in range(1, len(words) + 1)]
     pages = []
     for _ in range(documents):
@@ -192,18 +190,14 @@ def time_clusters(documents: int, duplicates: float, memory: int) -> None:
         print(f"  before: {idle >> 20} MiB resident")
         for name, spent in seconds.items():
             figures = ", ".join(f"{key} {amount:,}" for key, amount in counts[name].items())
-            print(
-                f"  {name}: {tasks[name]} tasks, {spent:.2f} CPU s, peak {peaks[name] >> 20} MiB; {figures}"
-            )
+            print(f"  {name}: {tasks[name]} tasks, {spent:.2f} CPU s, peak {peaks[name] >> 20} MiB; {figures}")
         print(f"  all: {sum(seconds.values()):.2f} CPU s")
     finally:
         shutil.rmtree(folder)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("part", choices=("signatures", "clusters"))
     parser.add_argument("--documents", type=int)
     parser.add_argument("--duplicates", type=float, default=0.2)

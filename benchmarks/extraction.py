@@ -92,15 +92,11 @@ def measure(settings: ExtractSettings, payloads: list[bytes], rounds: int) -> tu
 
 def main() -> None:
     default = Path(os.environ.get("GRISTMILL_TEST_DATA", Path(__file__).parents[2] / "shared" / "data"))
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, default=default)
     parser.add_argument("--pages", type=int, default=200)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument(
-        "--engine", action="append", choices=["trafilatura", "trafilatura-fast", "resiliparse"]
-    )
+    parser.add_argument("--engine", action="append", choices=["trafilatura", "trafilatura-fast", "resiliparse"])
     arguments = parser.parse_args()
     payloads = read_pages(arguments.data, arguments.pages)
     megabytes = sum(map(len, payloads)) / 1e6

@@ -185,7 +185,8 @@ def _layer_folder(stage: str, source: Mapping[str, Any], folders: Mapping[str, s
     """A stage's decisions about this source; a stage over many shards has a folder for each source."""
     name = Path(source["folder"]).parent.name
     found = Path(folders[f"{name}/{stage}"] if f"{name}/{stage}" in folders else folders[f"all/{stage}"])
-    return found / name if (found / name).is_dir() else found
+    across = found / "layers" / name
+    return across if across.is_dir() else found
 
 
 def _drops(path: Path) -> list[str | None]:

@@ -69,9 +69,7 @@ def write_documents(folder: str, texts: list[str]) -> ShardRef:
         "length": [1] * count,
     }
     arrays = [
-        pa.array(columns[field.name]).cast(field.type)
-        if field.name in columns
-        else pa.nulls(count, field.type)
+        pa.array(columns[field.name]).cast(field.type) if field.name in columns else pa.nulls(count, field.type)
         for field in DOCUMENT_SCHEMA
     ]
     with Commit(folder, "web-0") as commit:

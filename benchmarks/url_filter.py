@@ -45,9 +45,7 @@ def made_up_urls(count: int = 20_000) -> list[str]:
                 draw.choice(["com", "de", "co.uk"]),
             ]
         )
-        path = "/".join(
-            "-".join(draw.choices(words, k=draw.randint(1, 5))) for _ in range(draw.randint(1, 4))
-        )
+        path = "/".join("-".join(draw.choices(words, k=draw.randint(1, 5))) for _ in range(draw.randint(1, 4)))
         urls.append(f"https://{host}/{path}" + draw.choice(["", "?id=%C3%A4", "/", ".html"]))
     return urls
 
@@ -113,9 +111,7 @@ def main() -> None:
     for name, run in {"gristmill": ours, "datatrove": theirs}.items():
         with get_context("spawn").Pool(1) as pool:
             speeds[name], memory, dropped = pool.apply(run, (urls,))
-        print(
-            f"{name:10} {speeds[name]:>12,.0f} URLs/s   {dropped:,} of {len(urls):,} URLs dropped   {memory}"
-        )
+        print(f"{name:10} {speeds[name]:>12,.0f} URLs/s   {dropped:,} of {len(urls):,} URLs dropped   {memory}")
     print(f"ratio      {speeds['gristmill'] / speeds['datatrove']:>12.1f}")
 
 

@@ -90,9 +90,7 @@ def capture(page: Page, pages: dict[str, Page], captured: dict[str, datetime], w
     """The request, response (or revisit) and metadata records of one page."""
     time = captured[page.name]
     payload = payload_of(page, pages)
-    entity = (
-        gzip.compress(payload, GZIP_LEVEL, mtime=0) if page.get("content-encoding") == "gzip" else payload
-    )
+    entity = gzip.compress(payload, GZIP_LEVEL, mtime=0) if page.get("content-encoding") == "gzip" else payload
     http_header = response_header(page, entity, time)
     # The digest covers the stored bytes, chunk sizes and all, as most crawlers and FastWARC take it.
     wire = chunked(entity) if page.get("transfer-encoding") == "chunked" else entity

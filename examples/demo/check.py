@@ -44,9 +44,7 @@ def main() -> int:
             texts[page.name] = text
             words = len(text.split())
             plan = page.get("fate", "keep")
-            print(
-                f"{page.name:<28} {status} {found:<3} {score:.2f} {words:>5}  {plan:<9} {page.get('stage')}"
-            )
+            print(f"{page.name:<28} {status} {found:<3} {score:.2f} {words:>5}  {plan:<9} {page.get('stage')}")
             problems += [f"{page.name}: {what}" for what in wrong(page, plan, found, score, text)]
     problems += wrong_overlaps(pages, texts)
     for problem in problems:
@@ -99,11 +97,7 @@ def wrong(page: Page, plan: str, found: str, score: float, text: str) -> list[st
     told += [f"only {size} of {least}"] if size < least else []
     prose = re.sub(r"^@.*\n", "", page.body, flags=re.M).split("\n\n")
     longest = max(prose, key=lambda block: 0 if block[:1] in "<-|`@#" or block[:3] == "1. " else len(block))
-    return (
-        told
-        if longest in text or page.get("damage") == "nul"
-        else [*told, f"lost or misread: {longest[:60]}"]
-    )
+    return told if longest in text or page.get("damage") == "nul" else [*told, f"lost or misread: {longest[:60]}"]
 
 
 def wrong_overlaps(pages: dict[str, Page], texts: dict[str, str]) -> list[str]:

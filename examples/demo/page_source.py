@@ -54,9 +54,7 @@ class Page:
         media_type = self.get("content-type", "text/html")
         if media_type == "none":
             return ""
-        in_header = "header" in self.get("declare", "header meta") and media_type.startswith(
-            ("text/", "application/x")
-        )
+        in_header = "header" in self.get("declare", "header meta") and media_type.startswith(("text/", "application/x"))
         return f"{media_type}; charset={self.declared}" if in_header else media_type
 
 
@@ -104,9 +102,7 @@ def payload_of(page: Page, pages: dict[str, Page]) -> bytes:
     if "unclosed" in damage:
         text = re.sub(r"</(p|li|td|tr|h2|span|article|section)>", "", text)
     if "huge-line" in damage:
-        text = text.replace(
-            "</head>", "<script>var t=[" + "0x1f," * HUGE_LINE_REPEATS * 40 + "0];</script></head>"
-        )
+        text = text.replace("</head>", "<script>var t=[" + "0x1f," * HUGE_LINE_REPEATS * 40 + "0];</script></head>")
     data = text.encode(page.charset, errors="xmlcharrefreplace")
     if "bom" in damage:
         data = b"\xef\xbb\xbf" + data
@@ -153,8 +149,7 @@ def related(page: Page, pages: dict[str, Page], count: int = 4) -> str:
     ]
     others.sort(key=lambda other: hashlib.sha256((page.url + other.name).encode()).digest())
     return "\n".join(
-        f'<li><a href="{other.url}">{html.escape(other["title"], quote=False)}</a></li>'
-        for other in others[:count]
+        f'<li><a href="{other.url}">{html.escape(other["title"], quote=False)}</a></li>' for other in others[:count]
     )
 
 
@@ -205,14 +200,8 @@ def render_block(block: str) -> str:
     if re.match(r"\d+\. ", block):
         return "<ol>\n" + "\n".join(f"<li>{line.split('. ', 1)[1]}</li>" for line in lines) + "\n</ol>"
     if block.startswith("> "):
-        return (
-            "<blockquote><p>" + " ".join(line.removeprefix("&gt; ") for line in lines) + "</p></blockquote>"
-        )
+        return "<blockquote><p>" + " ".join(line.removeprefix("&gt; ") for line in lines) + "</p></blockquote>"
     if block.startswith("| "):
         rows = ([cell.strip() for cell in line.strip("| ").split("|")] for line in lines)
-        return (
-            "<table>\n"
-            + "\n".join(f"<tr><td>{'</td><td>'.join(row)}</td></tr>" for row in rows)
-            + "\n</table>"
-        )
+        return "<table>\n" + "\n".join(f"<tr><td>{'</td><td>'.join(row)}</td></tr>" for row in rows) + "\n</table>"
     return "<p>" + "\n".join(lines) + "</p>"

@@ -61,8 +61,7 @@ def test_dropped_documents_take_no_part(tmp_path: Path):
 def test_the_longest_survives_when_asked_for(tmp_path: Path):
     stage = Exact(survivor="longest", normalise="words")
     shards = [
-        write_shard(tmp_path, "s", name, texts)
-        for name, texts in (("a", ["one", "two"]), ("b", ["One!", "ONE!"]))
+        write_shard(tmp_path, "s", name, texts) for name, texts in (("a", ["one", "two"]), ("b", ["One!", "ONE!"]))
     ]
     shards = [write_signals(stage, shard, tmp_path) for shard in shards]
     scope = run_phases(stage, shards, tmp_path / "out")
@@ -76,9 +75,7 @@ def test_nothing_comes_of_no_shards_and_empty_shards(tmp_path: Path):
     stage = Exact()
     assert list(stage.phases(run_phases(stage, [], tmp_path / "none"))) == []
     shard = write_shard(tmp_path, "s", "empty", [])
-    pq.ParquetWriter(
-        f"{shard.documents}/empty.parquet", DOCUMENT_SCHEMA
-    ).close()  # no row group, like the layers
+    pq.ParquetWriter(f"{shard.documents}/empty.parquet", DOCUMENT_SCHEMA).close()  # no row group, like the layers
     shard = write_signals(stage, shard, tmp_path)
     scope = run_phases(stage, [shard], tmp_path / "out")
     assert read_layer(stage, scope, shard).num_rows == 0

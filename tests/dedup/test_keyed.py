@@ -84,9 +84,7 @@ def run(
     shards = []
     for number, (start, stop) in enumerate(itertools.pairwise(bounds)):
         here = [row - start for row in dropped if start <= row < stop]
-        shard = write_shard(
-            folder, f"source{number // 2}", f"shard{number}", texts[start:stop], here, batch_rows=3
-        )
+        shard = write_shard(folder, f"source{number // 2}", f"shard{number}", texts[start:stop], here, batch_rows=3)
         shards.append(write_signals(stage, shard, folder))
     scope = Scope(tuple(shards), tuple(lengths), str(folder / "out"), 1 << 20)
     group, ranges, held = plan
@@ -111,9 +109,7 @@ def run(
     return clusters, drops, checksums
 
 
-some_texts = st.lists(
-    st.lists(st.sampled_from("abcdefghijkl"), max_size=3).map(" ".join), min_size=1, max_size=14
-)
+some_texts = st.lists(st.lists(st.sampled_from("abcdefghijkl"), max_size=3).map(" ".join), min_size=1, max_size=14)
 
 
 @pytest.mark.parametrize("survivor", ["first", "longest"])
@@ -121,18 +117,12 @@ some_texts = st.lists(
 @given(some_texts, st.data())
 def test_clusters_do_not_depend_on_shards_groups_ranges_runs_or_task_order(survivor, texts, data):
     dropped = data.draw(st.sets(st.integers(0, len(texts) - 1)))
-    cuts = (
-        sorted(data.draw(st.sets(st.integers(1, max(1, len(texts) - 1)), max_size=4)))
-        if len(texts) > 1
-        else []
-    )
+    cuts = sorted(data.draw(st.sets(st.integers(1, max(1, len(texts) - 1)), max_size=4))) if len(texts) > 1 else []
     lengths = np.diff([0, *cuts, len(texts)]).tolist()
     plan = data.draw(st.tuples(st.integers(1, 3), st.integers(1, 4), st.integers(1, 7)))
     with tempfile.TemporaryDirectory() as folder:
         stage = CommonWords(survivor=survivor)
-        clusters, drops, _ = run(
-            stage, texts, dropped, lengths, plan, data.draw(st.integers(0, 9)), Path(folder)
-        )
+        clusters, drops, _ = run(stage, texts, dropped, lengths, plan, data.draw(st.integers(0, 9)), Path(folder))
     expected = clusters_by_hand(texts, dropped, survivor)
     assert clusters == expected
     assert drops == [root != row for row, root in enumerate(expected)]

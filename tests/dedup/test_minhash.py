@@ -96,9 +96,7 @@ def test_band_keys_are_equal_exactly_where_all_rows_of_the_band_are():
     keys, _ = stage.keys_of(Texts.from_strings(texts))
     for left, right in combinations(range(len(texts)), 2):
         assert ((hashes[left] == hashes[right]).all(axis=1) == (keys[left] == keys[right])).all()
-    assert len(np.unique(keys)) == sum(
-        len({tuple(row) for row in hashes[:, band]}) for band in range(stage.bands)
-    )
+    assert len(np.unique(keys)) == sum(len({tuple(row) for row in hashes[:, band]}) for band in range(stage.bands))
 
 
 def test_bands_use_both_halves_of_a_shingle():
@@ -186,15 +184,9 @@ def test_planted_articles_fall_and_their_clusters_are_those_of_datasketch(articl
     stage = MinHash()
     shard = write_signals(stage, write_shard(tmp_path, "s", "a", texts), tmp_path)
     clusters = (
-        read_layer(stage, run_phases(stage, [shard], tmp_path / "out"), shard)
-        .column("minhash.cluster")
-        .to_pylist()
+        read_layer(stage, run_phases(stage, [shard], tmp_path / "out"), shard).column("minhash.cluster").to_pylist()
     )
-    pairs = {
-        (left, right)
-        for left, right in combinations(range(len(texts)), 2)
-        if clusters[left] == clusters[right]
-    }
+    pairs = {(left, right) for left, right in combinations(range(len(texts)), 2) if clusters[left] == clusters[right]}
     assert {(min(pair), max(pair)) for pair in planted} <= pairs
 
     index = datasketch.MinHashLSH(params=(stage.bands, stage.rows), num_perm=stage.bands * stage.rows)
@@ -213,13 +205,9 @@ def test_judged_pairs_collide_as_often_as_their_similarity_says(real_data: Path)
     with lzma.open(real_data / "neardup" / "copycat_human_judged_pairs.jsonl.xz", "rt") as lines:
         pairs = [json.loads(line) for line in lines]
     stage = MinHash(normalise="whitespace")
-    keys, _ = stage.keys_of(
-        Texts.from_strings([text for pair in pairs for text in (pair["src"], pair["target"])])
-    )
+    keys, _ = stage.keys_of(Texts.from_strings([text for pair in pairs for text in (pair["src"], pair["target"])]))
     shared = (keys[::2] == keys[1::2]).any(axis=1)
-    expected = [
-        stage.collision(jaccard(shingle_set(pair["src"]), shingle_set(pair["target"]))) for pair in pairs
-    ]
+    expected = [stage.collision(jaccard(shingle_set(pair["src"]), shingle_set(pair["target"]))) for pair in pairs]
     spread = math.sqrt(sum(p * (1 - p) for p in expected))
     assert abs(shared.sum() - sum(expected)) < 4 * spread + 0.5
     assert all(shared[number] for number, p in enumerate(expected) if p == 1)

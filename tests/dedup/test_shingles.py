@@ -26,9 +26,7 @@ UNSPACED = re.compile("[中文ひカไทย𠀀]")
 def words_by_regex(text: str) -> list[str]:
     """The words of a text over ALPHABET, found another way: decompose it, drop marks, split by pattern."""
     text = unicodedata.normalize("NFC", UNSPACED.sub(r" \g<0> ", text.lower()))
-    text = "".join(
-        c for c in unicodedata.normalize("NFD", text) if unicodedata.category(c) not in ("Mn", "Cf")
-    )
+    text = "".join(c for c in unicodedata.normalize("NFD", text) if unicodedata.category(c) not in ("Mn", "Cf"))
     return re.sub(r"\d+", "0", re.sub(r"[^\w]+", " ", unicodedata.normalize("NFC", text))).split()
 
 

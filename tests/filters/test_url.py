@@ -10,10 +10,10 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 from pydantic import ValidationError
-from tests.stages import make_batch, run_filter
 
 from gristmill.filters.url import UrlFilter
 from gristmill.filters.url_matcher import registered_domain
+from tests.stages import make_batch, run_filter
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -123,9 +123,7 @@ def test_the_host_ends_where_a_browser_ends_it(domains):
     assert reasons(domains, "http://good.com\\@bad.example/", "http://good.com/@bad.example/") == [None, None]
 
 
-@pytest.mark.parametrize(
-    "url", ["http://пример.рф/", "http://WWW.ПРИМЕР.РФ", "http://xn--e1afmkfd.xn--p1ai/"]
-)
+@pytest.mark.parametrize("url", ["http://пример.рф/", "http://WWW.ПРИМЕР.РФ", "http://xn--e1afmkfd.xn--p1ai/"])
 def test_an_international_domain_is_the_same_in_both_spellings(domains, url):
     assert judge(domains, url) == [("domain", "xn--e1afmkfd.xn--p1ai")]
 
@@ -208,9 +206,7 @@ def test_strict_words_are_found_across_separators_and_inside_words(word_lists):
 
 def test_fewer_separators_find_fewer_strict_words(word_lists):
     stage = UrlFilter(**word_lists, separators="-.")
-    assert reasons(
-        stage, "http://a.com/red-herring", "http://red.herring.com", "http://a.com/red_herring"
-    ) == [
+    assert reasons(stage, "http://a.com/red-herring", "http://red.herring.com", "http://a.com/red_herring") == [
         "strict_word",
         "strict_word",
         None,

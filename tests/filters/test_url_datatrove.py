@@ -12,11 +12,11 @@ from collections import Counter
 
 import pyarrow as pa
 import pytest
-from tests.stages import run_filter
 
 from gristmill.filters.blocklist import compiled, datatrove_lists, read_words
 from gristmill.filters.url import UrlFilter
 from gristmill.filters.url_matcher import registered_domain
+from tests.stages import run_filter
 
 pytest.importorskip("datatrove")
 pytestmark = pytest.mark.slow
@@ -112,9 +112,7 @@ def test_every_listed_domain_is_dropped_and_nothing_like_it(stage, block, listed
     known = [entry for entry in listed if entry.isascii() and registered_domain(entry)]
     assert len(known) > 1400
     for url in ("http://{}/", "https://{}/page?x=1"):
-        assert all(
-            reason in ("url.domain", "url.host") for reason, _ in ours(stage, [url.format(e) for e in known])
-        )
+        assert all(reason in ("url.domain", "url.host") for reason, _ in ours(stage, [url.format(e) for e in known]))
     assert set(differences(stage, block, [f"http://{entry}/" for entry in known])) <= {
         "datatrove finds no domain in this host"
     }
@@ -141,9 +139,7 @@ def test_every_listed_url_is_found_with_a_scheme(stage, block):
 
 def test_listed_words_drop_alike_wherever_they_stand(stage, block):
     draw = random.Random(7)
-    words = {
-        kind: read_words(datatrove_lists()[kind]) for kind in ("strict_words", "hard_words", "soft_words")
-    }
+    words = {kind: read_words(datatrove_lists()[kind]) for kind in ("strict_words", "hard_words", "soft_words")}
     paths = []
     for entry in words["strict_words"]:
         paths += [

@@ -13,9 +13,7 @@ from gristmill.mixtures.order import Order, source_key, write_order
 law = settings(deadline=None, max_examples=50)  # kernels are compiled in the first example
 
 
-def written(
-    path: Path, documents: dict[str, list[int]], targets: dict[str, int], seed: int = 0
-) -> list[tuple]:
+def written(path: Path, documents: dict[str, list[int]], targets: dict[str, int], seed: int = 0) -> list[tuple]:
     """(source, document, epoch, tokens, start) of every entry."""
     lengths = np.concatenate([np.array(tokens, np.int32) for tokens in documents.values()])
     counts = {source: len(tokens) for source, tokens in documents.items()}
@@ -104,9 +102,7 @@ def test_the_order_is_the_documents_sorted_by_where_their_middles_fall(tmp_path_
             epoch, position = divmod(step, len(tokens))
             document = permuted(position, len(tokens), np.uint64(epoch_key(source_key(0, source), epoch)))
             taken = min(tokens[document], targets[source] - done)
-            expected.append(
-                ((done + taken / 2) / targets[source], number, step, source, document, epoch, taken)
-            )
+            expected.append(((done + taken / 2) / targets[source], number, step, source, document, epoch, taken))
             done, step = done + taken, step + 1
     entries = written(tmp_path_factory.mktemp("order") / "order.arrow", documents, targets)
     assert [entry[:4] for entry in entries] == [entry[3:] for entry in sorted(expected)]
@@ -115,9 +111,7 @@ def test_the_order_is_the_documents_sorted_by_where_their_middles_fall(tmp_path_
 @pytest.fixture(scope="module")
 def documents():
     random = np.random.default_rng(1)
-    return {
-        source: random.integers(1, 400, count).tolist() for source, count in [("web", 900), ("books", 50)]
-    }
+    return {source: random.integers(1, 400, count).tolist() for source, count in [("web", 900), ("books", 50)]}
 
 
 def test_the_seed_decides_the_order_and_nothing_else_does(tmp_path, documents, monkeypatch):
@@ -145,9 +139,7 @@ def test_a_slice_holds_what_has_a_token_in_it(tmp_path_factory, documents, data)
     path = tmp_path_factory.mktemp("order") / "order.arrow"
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(order_module, "BATCH_ENTRIES", data.draw(st.sampled_from([1, 7, 64, 5000])))
-        entries = written(
-            path, {name: tokens[:60] for name, tokens in documents.items()}, {"web": 5000, "books": 2000}
-        )
+        entries = written(path, {name: tokens[:60] for name, tokens in documents.items()}, {"web": 5000, "books": 2000})
     start = data.draw(st.integers(0, 7100))
     end = data.draw(st.integers(start + 1, 7200))
     with Order.open(str(path)) as order:

@@ -51,16 +51,12 @@ def run_nodes(
     folder: Path, corpus: Corpus, tokenize: Tokenize | None = None, mixture: Mixture | None = None
 ) -> dict[str, Path]:
     """Runs the nodes that a recipe's `tokenize` and `mixture` come to; returns their folders by name."""
-    tokenize = tokenize or Tokenize(
-        train=TrainSettings(vocabulary=500), sequence_length=32, shard_sequences=100
-    )
+    tokenize = tokenize or Tokenize(train=TrainSettings(vocabulary=500), sequence_length=32, shard_sequences=100)
     folders: dict[str, Path] = {}
     for node in nodes(mixture, tokenize, list(corpus)):
         shards = [shard for source in node.sources for shard in corpus[source]]
         folders[node.name] = folder / node.name
-        run_phases(
-            node.stage, shards, folders[node.name], inputs={name: str(folders[name]) for name in node.needs}
-        )
+        run_phases(node.stage, shards, folders[node.name], inputs={name: str(folders[name]) for name in node.needs})
     return folders
 
 
@@ -90,6 +86,5 @@ def shard_paths(tokens: Path) -> list[str]:
 def packed(tokens: Path) -> pa.Table:
     """All token shards as one table, memory-mapped."""
     return pa.concat_tables(
-        pa.ipc.open_file(pa.memory_map(path)).read_all().replace_schema_metadata()
-        for path in shard_paths(tokens)
+        pa.ipc.open_file(pa.memory_map(path)).read_all().replace_schema_metadata() for path in shard_paths(tokens)
     )

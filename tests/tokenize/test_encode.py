@@ -127,11 +127,7 @@ def test_long_documents_encode_in_pieces_to_the_same_ids(tokenizer_json, monkeyp
 
 
 @settings(deadline=None)
-@given(
-    st.lists(
-        st.text(max_size=60) | st.sampled_from(["<|endoftext|>", "a <|endoftext|>b", "é12 345\r\n  x's"])
-    )
-)
+@given(st.lists(st.text(max_size=60) | st.sampled_from(["<|endoftext|>", "a <|endoftext|>b", "é12 345\r\n  x's"])))
 def test_the_fast_engine_gives_the_ids_of_the_reference(tokenizer_json, texts):
     pytest.importorskip("fastokens")
     file = TokenizerFile.read(tokenizer_json)

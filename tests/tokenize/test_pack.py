@@ -59,9 +59,7 @@ def mixed(request, tmp_path_factory, corpus, folders):
 def pack(folder: Path, corpus, folders, **settings) -> Path:
     stage = Pack(**{"sources": tuple(corpus), "sequence_length": 32, "shard_sequences": 100, **settings})
     shards = [shard for found in corpus.values() for shard in found]
-    run_phases(
-        stage, shards, folder, inputs={name: str(path) for name, path in folders.items() if name != "tokens"}
-    )
+    run_phases(stage, shards, folder, inputs={name: str(path) for name, path in folders.items() if name != "tokens"})
     return folder
 
 
@@ -119,9 +117,7 @@ def test_the_index_vouches_for_every_shard(mixed):
         assert entry["checksum"] == f"xxh3-128:{checksum(path)}"
         assert pa.ipc.open_file(path).read_all().num_rows == entry["sequences"]
     assert index["sequences"] == packed(mixed["tokens"]).num_rows
-    assert (mixed["tokens"] / "tokenizer.json").read_bytes() == (
-        mixed["tokenizer"] / "tokenizer.json"
-    ).read_bytes()
+    assert (mixed["tokens"] / "tokenizer.json").read_bytes() == (mixed["tokenizer"] / "tokenizer.json").read_bytes()
 
 
 def test_the_schema_says_what_made_the_tokens(mixed):
@@ -188,17 +184,13 @@ def test_remote_folders_come_to_the_same_shards(tmp_path, corpus, folders):
     length=st.sampled_from([1, 7, 32, 513]),
     batch=st.sampled_from([1, 64, 5000, 1 << 22]),
 )
-def test_shard_and_batch_sizes_do_not_change_the_stream(
-    tmp_path_factory, corpus, folders, rows, length, batch
-):
+def test_shard_and_batch_sizes_do_not_change_the_stream(tmp_path_factory, corpus, folders, rows, length, batch):
     stream = packed(folders["tokens"]).column("input_ids").combine_chunks().values.to_numpy()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("gristmill.tokenize.pack.BATCH_TOKENS", batch if length > 1 else 1 << 22)
         if length == 1:
             rows *= 100
-        found = pack(
-            tmp_path_factory.mktemp("p"), corpus, folders, sequence_length=length, shard_sequences=rows
-        )
+        found = pack(tmp_path_factory.mktemp("p"), corpus, folders, sequence_length=length, shard_sequences=rows)
     ids = packed(found).column("input_ids").combine_chunks().values.to_numpy()
     shorter = min(len(stream), len(ids))
     assert abs(len(stream) - len(ids)) < max(32, length)
@@ -266,22 +258,16 @@ def test_sources_encoded_differently_are_refused(tmp_path, corpus, folders, toke
     from gristmill.tokenize.encode import Encode
 
     run_phases(Encode(tokenizer=tokenizer_json, eos=None), corpus["books"], tmp_path / "other")
-    with pytest.raises(
-        UserError, match="'web' and 'books' were encoded with different tokenizers or settings"
-    ):
+    with pytest.raises(UserError, match="'web' and 'books' were encoded with different tokenizers or settings"):
         pack(tmp_path / "out", corpus, {**folders, "encode.books": tmp_path / "other"})
 
 
 def test_documents_longer_than_a_batch_are_packed_whole(tmp_path, tokenizer_json, monkeypatch):
     monkeypatch.setattr("gristmill.tokenize.pack.BATCH_TOKENS", 64)
-    corpus: dict[str, list[ShardRef]] = {
-        "web": [write_shard(tmp_path, "web", "web-0", ["ba co du " * 400, "fe"])]
-    }
+    corpus: dict[str, list[ShardRef]] = {"web": [write_shard(tmp_path, "web", "web-0", ["ba co du " * 400, "fe"])]}
     folders = run_nodes(tmp_path, corpus, Tokenize(tokenizer=tokenizer_json, sequence_length=16))
     ids = packed(folders["tokens"]).column("input_ids").combine_chunks().values.to_pylist()
-    expected = [
-        *chain.from_iterable(ids for _, _, ids in ordered_documents(folders, corpus, folders["tokens"]))
-    ]
+    expected = [*chain.from_iterable(ids for _, _, ids in ordered_documents(folders, corpus, folders["tokens"]))]
     assert ids == expected[: len(ids)]
     assert np.all(np.array(packed(folders["tokens"]).column("document_offsets").combine_chunks().values) >= 0)
     assert sequences.BATCH_TOKENS > 64

@@ -25,9 +25,7 @@ def test_hugging_face_datasets_load_the_shards(folders, expected, tmp_path):
 
 def test_hugging_face_datasets_stream_the_shards(folders, expected):
     datasets = pytest.importorskip("datasets")
-    found = datasets.load_dataset(
-        "arrow", data_files=shard_paths(folders["tokens"]), split="train", streaming=True
-    )
+    found = datasets.load_dataset("arrow", data_files=shard_paths(folders["tokens"]), split="train", streaming=True)
     assert np.array_equal([row["input_ids"] for row in found], expected)
 
 
@@ -46,9 +44,7 @@ def test_a_torch_loop_over_mapped_shards_sees_every_sequence(folders, expected):
         def __init__(self, paths):
             tables = [pa.ipc.open_file(pa.memory_map(path)).read_all() for path in paths]
             chunks = [chunk for table in tables for chunk in table.column("input_ids").chunks]
-            self.rows = [
-                row for chunk in chunks for row in chunk.flatten().to_numpy().reshape(len(chunk), -1)
-            ]
+            self.rows = [row for chunk in chunks for row in chunk.flatten().to_numpy().reshape(len(chunk), -1)]
 
         def __len__(self):
             return len(self.rows)

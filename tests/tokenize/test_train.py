@@ -59,10 +59,7 @@ def test_the_tokenizer_has_the_vocabulary_asked_for_with_special_tokens_first(to
 @given(st.text())
 def test_every_text_comes_back(tokenizer_json, text):
     tokenizer = TokenizerFile.read(tokenizer_json).tokenizer
-    assert (
-        tokenizer.decode(tokenizer.encode(text, add_special_tokens=False).ids, skip_special_tokens=False)
-        == text
-    )
+    assert tokenizer.decode(tokenizer.encode(text, add_special_tokens=False).ids, skip_special_tokens=False) == text
 
 
 @pytest.mark.parametrize(
@@ -99,9 +96,7 @@ def test_a_sample_larger_than_the_corpus_is_all_of_its_survivors(folders, corpus
 def test_the_sample_keeps_to_its_bytes_and_balances_sources(tmp_path):
     corpus = write_corpus(tmp_path, {"web": (900, 900), "books": (400,), "wiki": (20,)})
     shards = [shard for found in corpus.values() for shard in found]
-    run_phases(
-        TrainTokenizer(train=TrainSettings(vocabulary=400, sample_bytes=300_000)), shards, tmp_path / "out"
-    )
+    run_phases(TrainTokenizer(train=TrainSettings(vocabulary=400, sample_bytes=300_000)), shards, tmp_path / "out")
     taken = {
         source: sum(
             json.loads(path.read_text())["counts"]["bytes"]
@@ -134,9 +129,7 @@ def test_another_seed_samples_other_documents(tmp_path, corpus):
 
 def test_one_long_document_gives_only_its_beginning(tmp_path):
     shard = write_shard(tmp_path, "books", "books-0", ["é" * 5000, "short"])
-    run_phases(
-        TrainTokenizer(train=TrainSettings(vocabulary=300, document_bytes=1001)), [shard], tmp_path / "out"
-    )
+    run_phases(TrainTokenizer(train=TrainSettings(vocabulary=300, document_bytes=1001)), [shard], tmp_path / "out")
     assert sampled(tmp_path / "out") == ["é" * 500, "short"]
 
 

@@ -102,9 +102,7 @@ def _blocks(location: str, member: str) -> Iterator[_Lines]:
                     )
             yield _Lines(where, first, rest)
     except (OSError, EOFError, zlib.error, tarfile.TarError, zstandard.ZstdError) as error:
-        raise UserError(
-            f"damaged or unreadable: {error}", where=location, hint="fetch the list again"
-        ) from error
+        raise UserError(f"damaged or unreadable: {error}", where=location, hint="fetch the list again") from error
 
 
 _PLAIN = "a list is a text file with one entry a line, plain or compressed as .gz or .zst"
@@ -165,9 +163,7 @@ def read_words(location: str) -> list[str]:
                 words.append(entry)
                 size += len(entry)
         if size > _MOST_WORD_BYTES:
-            raise UserError(
-                "more than 1 MB of words", where=location, hint="long lists of sites belong in `domains`"
-            )
+            raise UserError("more than 1 MB of words", where=location, hint="long lists of sites belong in `domains`")
     if not words:
         raise UserError("an empty list", where=location, hint=_PLAIN)
     return words
@@ -184,9 +180,7 @@ def list_hashes(location: str, kind: Kind) -> np.ndarray:
 
     parts = []
     for lines in _blocks(location, kind):
-        data, offsets, numbers, trouble = split_entries(
-            np.frombuffer(lines.data, np.uint8), kind == "domains"
-        )
+        data, offsets, numbers, trouble = split_entries(np.frombuffer(lines.data, np.uint8), kind == "domains")
         if trouble:
             what = {CONTROL_BYTE: "binary data", INNER_BLANK: "a blank inside an entry"}[trouble]
             raise UserError(f"{what}, not a list of {kind}", where=lines.at(int(numbers[-1])), hint=_PLAIN)

@@ -87,14 +87,10 @@ class UrlFilter(Filter):
         factory=list,
         doc="files of domains, or UT1 folders and archives with `domains`; an entry covers its sub-domains",
     )
-    urls: list[Location] = setting(
-        factory=list, doc="files of URLs, or UT1 folders and archives holding `urls`"
-    )
+    urls: list[Location] = setting(factory=list, doc="files of URLs, or UT1 folders and archives holding `urls`")
     strict_words: list[Location] = setting(factory=list, doc="files of words that may stand nowhere")
     hard_words: list[Location] = setting(factory=list, doc="files of words that may not stand as whole words")
-    soft_words: list[Location] = setting(
-        factory=list, doc="files of words of which few may stand as whole words"
-    )
+    soft_words: list[Location] = setting(factory=list, doc="files of words of which few may stand as whole words")
     soft_limit: int = setting(
         2, "different soft words that drop a document", source="RefinedWeb G.1; datatrove", unit="words", ge=1
     )
@@ -165,10 +161,7 @@ class UrlFilter(Filter):
         if self._matcher is None:
             curated = REFINEDWEB_CURATED if self.curated == "refinedweb" else tuple(self.curated)
             self._matcher = UrlMatcher.load(
-                {
-                    kind: self.files(kind)
-                    for kind in ("domains", "urls", "strict_words", "hard_words", "soft_words")
-                },
+                {kind: self.files(kind) for kind in ("domains", "urls", "strict_words", "hard_words", "soft_words")},
                 curated,
                 ignore_case=self.ignore_case,
                 separators=self.separators,

@@ -81,9 +81,7 @@ class UrlMatcher:
         data, spans = urls.texts.data, urls.spans
         words = urls.words(lower=self.ignore_case)
         find = self.automaton
-        strict = match_substrings(
-            words.data, words.offsets, self.separators, find.classes, find.moves, find.found
-        )
+        strict = match_substrings(words.data, words.offsets, self.separators, find.classes, find.moves, find.found)
         hard, soft = match_words(words.data, words.offsets, self.hard, self.soft)
         listed, curated = match_domains(data, spans, self.domains, self.curated)
 
@@ -111,9 +109,7 @@ class UrlMatcher:
             elif rule == CURATED:
                 evidence[row] = _parents(urls.host(row), int(curated[row]))[0]
             elif soft[row] and rule in (-1, BAD_URL):
-                evidence[row] = self._soft_evidence(
-                    words.data[words.offsets[row] : words.offsets[row + 1]].tobytes()
-                )
+                evidence[row] = self._soft_evidence(words.data[words.offsets[row] : words.offsets[row + 1]].tobytes())
         return hit, np.minimum(soft, np.iinfo(np.int16).max).astype(np.int16), evidence
 
     def _soft_evidence(self, text: bytes) -> str:
@@ -177,9 +173,7 @@ def registered_domain(host: str) -> str | None:
 def _suffixes() -> Any:
     from tldextract import TLDExtract
 
-    return TLDExtract(
-        cache_dir=None, suffix_list_urls=()
-    )  # what is installed decides: no network, no cached copies
+    return TLDExtract(cache_dir=None, suffix_list_urls=())  # what is installed decides: no network, no cached copies
 
 
 def _host_hashes(domains: Sequence[str]) -> np.ndarray:
@@ -213,8 +207,6 @@ def _separator_bytes(characters: str | None) -> np.ndarray:
 def _words(locations: Sequence[str], separators: np.ndarray, ignore_case: bool) -> list[bytes]:
     """The different words of some lists, in order, without separators, in lower case if asked."""
     left_out = bytes(np.flatnonzero(separators).tolist())
-    entries = [
-        entry.lower() if ignore_case else entry for location in locations for entry in read_words(location)
-    ]
+    entries = [entry.lower() if ignore_case else entry for location in locations for entry in read_words(location)]
     words = [entry.encode().translate(None, left_out) for entry in entries]
     return list(dict.fromkeys(word for word in words if word))

@@ -92,6 +92,4 @@ def _next(lengths, firsts, counts, targets, keys, step, done, source, current, t
     document = permuted(position, counts[source], epoch_key(keys[source], epoch))
     current[source] = document
     taken[source] = min(np.int64(lengths[firsts[source] + document]), targets[source] - done[source])
-    places[source] = (np.float64(done[source]) + 0.5 * np.float64(taken[source])) / np.float64(
-        targets[source]
-    )
+    places[source] = (np.float64(done[source]) + 0.5 * np.float64(taken[source])) / np.float64(targets[source])

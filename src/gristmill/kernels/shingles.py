@@ -124,9 +124,7 @@ def normalise(data: np.ndarray, start: int, end: int, table: np.ndarray, symbols
 
 
 @njit(cache=True, nogil=True)
-def _add_word(
-    word: np.uint64, words: int, rolling: np.uint64, power: np.uint64, ring: np.ndarray
-) -> np.uint64:
+def _add_word(word: np.uint64, words: int, rolling: np.uint64, power: np.uint64, ring: np.ndarray) -> np.uint64:
     """The rolling hash of the last len(ring) words after another one; power is _GRAM_STEP ** len(ring)."""
     slot = words % len(ring)
     rolling = rolling * np.uint64(_GRAM_STEP) + word - ring[slot] * power

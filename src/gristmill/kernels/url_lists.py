@@ -29,9 +29,7 @@ def split_entries(data: np.ndarray, domains: bool) -> tuple[np.ndarray, np.ndarr
         while at < len(data) and (data[at] == 32 or data[at] == 9):
             at += 1
         start = at
-        while (
-            at < len(data) and data[at] != 10 and not (data[at] == 35 and (at == start or data[at - 1] <= 32))
-        ):
+        while at < len(data) and data[at] != 10 and not (data[at] == 35 and (at == start or data[at - 1] <= 32)):
             at += 1
         end = at
         while end > start and (data[end - 1] == 32 or data[end - 1] == 9 or data[end - 1] == 13):

@@ -49,9 +49,7 @@ class Urls:
     @classmethod
     def parse(cls, texts: Texts) -> Urls:
         data = texts.data.view()
-        data.flags.writeable = (
-            False  # some Arrow buffers are, some are not: kernels are compiled for one type
-        )
+        data.flags.writeable = False  # some Arrow buffers are, some are not: kernels are compiled for one type
         texts = Texts(data, texts.offsets)
         spans, status = split_urls(texts.data, texts.offsets)
         foreign = np.flatnonzero(status == FOREIGN)
@@ -219,9 +217,7 @@ def _authority(data: np.ndarray, start: int, tail: int, span: np.ndarray) -> int
             host = at + 1
     if host < tail and data[host] == 91:  # [
         close = host + 1
-        while close < tail and (
-            data[close] in (46, 58) or (is_letter_or_digit(data[close]) and data[close] < 128)
-        ):
+        while close < tail and (data[close] in (46, 58) or (is_letter_or_digit(data[close]) and data[close] < 128)):
             close += 1
         if close == tail or data[close] != 93 or close - host < 3:
             return BAD
@@ -281,9 +277,7 @@ def _hex_digit(byte: int) -> int:
 
 
 @njit(cache=True, nogil=True)
-def decode_urls(
-    data: np.ndarray, spans: np.ndarray, lower: bool
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def decode_urls(data: np.ndarray, spans: np.ndarray, lower: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Bytes and offsets of the URLs without scheme, percent-encoding undone once; and which rows hold more
     than plain ASCII words.
     """
@@ -312,12 +306,7 @@ def decode_urls(
             out += 1
             at += 1
         for at in range(spans[row, HOST], spans[row, HOST_END] - 3):
-            if (
-                data[at] | 32 == 120
-                and data[at + 1] | 32 == 110
-                and data[at + 2] == 45
-                and data[at + 3] == 45
-            ):  # xn--
+            if data[at] | 32 == 120 and data[at + 1] | 32 == 110 and data[at + 2] == 45 and data[at + 3] == 45:  # xn--
                 foreign[row] = True
         offsets[row + 1] = out
     return decoded[:out], offsets, foreign

@@ -44,9 +44,7 @@ def _joined(words: list[bytes]) -> tuple[np.ndarray, np.ndarray]:
 
 
 @njit(cache=True, nogil=True)
-def _build(
-    data: np.ndarray, offsets: np.ndarray, classes: np.ndarray, columns: int
-) -> tuple[np.ndarray, np.ndarray]:
+def _build(data: np.ndarray, offsets: np.ndarray, classes: np.ndarray, columns: int) -> tuple[np.ndarray, np.ndarray]:
     states = 1
     moves = np.zeros((len(data) + 1, columns), np.int32)
     found = np.full(len(data) + 1, -1, np.int32)

@@ -24,13 +24,9 @@ from gristmill import storage
 SCHEMA = pa.schema(
     [
         pa.field("source", pa.uint16(), nullable=False),  # number of the source in the plan
-        pa.field(
-            "document", pa.int64(), nullable=False
-        ),  # number of the document in its source, shard after shard
+        pa.field("document", pa.int64(), nullable=False),  # number of the document in its source, shard after shard
         pa.field("epoch", pa.int32(), nullable=False),  # from 0
-        pa.field(
-            "tokens", pa.int32(), nullable=False
-        ),  # all of the document's, but for the last entry of a source
+        pa.field("tokens", pa.int32(), nullable=False),  # all of the document's, but for the last entry of a source
         pa.field("start", pa.int64(), nullable=False),  # token of the mixture at which the entry begins
     ]
 )
@@ -66,9 +62,7 @@ def write_order(
         while count := interleave(lengths, firsts, documents, wanted, keys, step, done, *columns[:4]):
             ends = np.cumsum(columns[3][:count], dtype=np.int64)
             columns[4][:count] = start + ends - columns[3][:count]
-            writer.write_batch(
-                pa.record_batch([pa.array(column[:count]) for column in columns], schema=SCHEMA)
-            )
+            writer.write_batch(pa.record_batch([pa.array(column[:count]) for column in columns], schema=SCHEMA))
             start += int(ends[-1])
             entries += count
     return entries

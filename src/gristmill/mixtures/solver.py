@@ -40,14 +40,10 @@ def solve(mixture: Mixture | None, available: Mapping[str, Available]) -> Mixtur
     """
     if mixture is None:
         if not any(offer.tokens for offer in available.values()):
-            raise UserError(
-                "no source has a document left: nothing to pack", hint="see what the filters dropped"
-            )
+            raise UserError("no source has a document left: nothing to pack", hint="see what the filters dropped")
         taken = {source: offer.tokens for source, offer in available.items()}
         total = sum(taken.values())
-        return _plan(
-            {source: Fraction(count, total) for source, count in taken.items()}, taken, available, None, 0
-        )
+        return _plan({source: Fraction(count, total) for source, count in taken.items()}, taken, available, None, 0)
     check_sources(mixture, list(available))
     present = {source: offer for source, offer in available.items() if source in mixture.sources}
     for source, offer in present.items():
@@ -64,22 +60,16 @@ def solve(mixture: Mixture | None, available: Mapping[str, Available]) -> Mixtur
     return _plan(shares, taken, present, mixture.tokens, mixture.seed)
 
 
-def _by_weights(
-    mixture: Mixture, shares: dict[str, Fraction], available: Mapping[str, Available]
-) -> dict[str, int]:
+def _by_weights(mixture: Mixture, shares: dict[str, Fraction], available: Mapping[str, Available]) -> dict[str, int]:
     most = exact(mixture.max_epochs if mixture.max_epochs is not None else 1.0)
     caps = {source: int(offer.tokens * most) for source, offer in available.items()}
     reachable = min(int(caps[source] / share) for source, share in shares.items())
     if mixture.tokens is None or mixture.tokens <= reachable:
         if not reachable:
-            raise UserError(
-                "max_epochs leaves a source without a single token", hint="raise mixture.max_epochs"
-            )
+            raise UserError("max_epochs leaves a source without a single token", hint="raise mixture.max_epochs")
         return apportion(mixture.tokens or reachable, shares, caps)
     if mixture.shortfall == "refuse":
-        needs = {
-            source: mixture.tokens * share / available[source].tokens for source, share in shares.items()
-        }
+        needs = {source: mixture.tokens * share / available[source].tokens for source, share in shares.items()}
         short = "; ".join(
             f"{source} has {available[source].tokens:,} tokens and would be read {float(need):.4g} times"
             for source, need in needs.items()
@@ -99,9 +89,7 @@ def _by_weights(
     return apportion(mixture.tokens, shares, caps)
 
 
-def _by_epochs(
-    mixture: Mixture, available: Mapping[str, Available]
-) -> tuple[dict[str, Fraction], dict[str, int]]:
+def _by_epochs(mixture: Mixture, available: Mapping[str, Available]) -> tuple[dict[str, Fraction], dict[str, int]]:
     epochs = {source: exact((mixture.epochs or {})[source]) for source in available}
     wanted = {source: epochs[source] * offer.tokens for source, offer in available.items()}
     whole = sum(wanted.values())
@@ -140,9 +128,7 @@ def apportion(tokens: int, shares: Mapping[str, Fraction], caps: Mapping[str, in
             del open_sources[source]
     floors = {source: int(quota) for source, quota in quotas.items()}
     rest = left - sum(floors.values())
-    by_remainder = sorted(
-        quotas, key=lambda source: floors[source] - quotas[source]
-    )  # stable: first named first
+    by_remainder = sorted(quotas, key=lambda source: floors[source] - quotas[source])  # stable: first named first
     room = [source for source in by_remainder if floors[source] < caps[source]]
     for source in room[:rest]:
         floors[source] += 1

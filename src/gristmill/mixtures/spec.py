@@ -81,9 +81,7 @@ class Mixture(Settings):
         if self.epochs is not None and self.max_epochs is not None:
             for source, epochs in self.epochs.items():
                 if epochs > self.max_epochs:
-                    raise ValueError(
-                        f"epochs of {source}, {epochs:g}, are more than max_epochs, {self.max_epochs:g}"
-                    )
+                    raise ValueError(f"epochs of {source}, {epochs:g}, are more than max_epochs, {self.max_epochs:g}")
         return self
 
     @property
