@@ -65,7 +65,7 @@ def test_a_line_that_belongs_to_the_frame_is_cut_whole(line):
     ],
 )
 def test_other_lines_stay(line):
-    assert left(RefinedWebLines(), f"{PROSE}\n{line}\n{PROSE}") == f"{PROSE}\n{line.strip()}\n{PROSE}"
+    assert left(RefinedWebLines(), f"{PROSE}\n{line}\n{PROSE}") == f"{PROSE}\n{line}\n{PROSE}"
 
 
 @pytest.mark.parametrize(
@@ -109,6 +109,11 @@ def test_unicode_words_let_lines_of_chinese_live():
     assert left(RefinedWebLines(words="unicode"), text) == text
 
 
+def test_lines_that_stay_keep_their_indentation():
+    text = f"{PROSE}\n    if it_rains:\n        take(an, umbrella)\n3 likes\n\t- and go"
+    assert left(RefinedWebLines(), text) == f"{PROSE}\n    if it_rains:\n        take(an, umbrella)\n\t- and go"
+
+
 def test_patterns_of_another_language_can_be_given():
     german = RefinedWebLines(counter_nouns=["mal geteilt"], leading=["jetzt anmelden:"], trailing=[], anywhere=[])
     text = f"{PROSE}\n17 Mal geteilt\nJetzt anmelden: heute noch\nGar nicht. Read more..."
@@ -137,7 +142,9 @@ def test_limits_of_the_text_are_no_signal_settings():
 def plain(text: str) -> str:
     """The rules line by line in plain Python."""
     kept = []
-    for line in map(str.strip, text.split("\n")):
+    for whole in text.split("\n"):
+        line = whole.strip()
+        before, _, after = whole.partition(line) if line else (whole, "", "")
         if line:
             upper = sum(sign.isupper() for sign in line) / len(line) > 0.5
             digits = all(sign.isdecimal() for sign in line)
@@ -150,7 +157,7 @@ def plain(text: str) -> str:
                 if not edited.strip():
                     continue
                 line = edited
-        kept.append(line)
+        kept.append(before + line + after)
     return "\n".join(kept).strip()
 
 

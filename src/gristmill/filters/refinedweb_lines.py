@@ -163,7 +163,8 @@ class RefinedWebLines(Filter):
             **by_fate,
             "removed_words": _share(found[:, kernel.REMOVED_WORDS], words),
             "flagged_words": _share(found[:, kernel.FLAGGED_WORDS], words),
-            "cuts": cuts_of_lines(lines, fates <= kernel.EDITED, Removed(*removed)),
+            # judged without the white space around them, cut with it: lines that stay keep their indentation
+            "cuts": cuts_of_lines(batch.index.lines, fates <= kernel.EDITED, Removed(*removed)),
         }
 
     def _phrases(self) -> tuple[list[str], ...]:
