@@ -108,8 +108,12 @@ def test_killed_at_any_moment_and_run_again_is_as_if_undisturbed(
     recipe = corpus_and_recipe(tmp_path)
     for _ in range(2):
         process = start(["run", recipe, "--root", tmp_path / "root", "-w", 2, "-q"], tmp_path, planted)
-        workers = workers_of(process, 1)
-        time.sleep(chance.uniform(0.2, 3.0))
+        time.sleep(
+            chance.uniform(0.3, 3.0)
+        )  # while it plans, while workers start, in the middle of work, or after the end
+        workers: list[psutil.Process] = []
+        with contextlib.suppress(psutil.NoSuchProcess):
+            workers = psutil.Process(process.pid).children(recursive=True)
         for target in [process.pid, *(worker.pid for worker in workers)]:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(target, signal.SIGKILL)
