@@ -24,6 +24,8 @@ BUILT_IN = {
     "dataset": "gristmill.sources.dataset:DatasetSource",
     "stackexchange": "gristmill.sources.stackexchange:StackExchange",
     "gutenberg": "gristmill.sources.gutenberg:Gutenberg",
+    "hackernews": "gristmill.sources.hackernews:HackerNews",
+    "reddit": "gristmill.sources.reddit:Reddit",
     # filters
     "url": "gristmill.filters.url:UrlFilter",
     "language": "gristmill.filters.language:Language",

@@ -148,6 +148,7 @@ class InputFile:
     version: str
     start: int = 0  # only a part of the file, as Source.parts numbers them: mostly bytes [start, end)
     end: int | None = None
+    together: tuple[InputFile, ...] = ()  # other files of the same dump that are read with this one
 
 
 class Source(Stage):
@@ -173,7 +174,10 @@ class Source(Stage):
         return [file]
 
     def select(self, files: list[InputFile]) -> list[InputFile]:
-        """Which of all input files are read; for rules that compare them. Raises UserError for a choice that is not there."""
+        """Which of all input files are read, and which of them together; for rules that compare them.
+
+        Raises UserError for a choice that is not there.
+        """
         return files
 
     @abstractmethod
