@@ -24,7 +24,9 @@ BUILT_IN = {
     "dataset": "gristmill.sources.dataset:DatasetSource",
     "stackexchange": "gristmill.sources.stackexchange:StackExchange",
     "gutenberg": "gristmill.sources.gutenberg:Gutenberg",
+    "jats": "gristmill.sources.jats:Jats",
     "hackernews": "gristmill.sources.hackernews:HackerNews",
+    "uspto": "gristmill.sources.uspto:Uspto",
     "reddit": "gristmill.sources.reddit:Reddit",
     # filters
     "url": "gristmill.filters.url:UrlFilter",
