@@ -24,6 +24,7 @@ BUILT_IN = {
     "dataset": "gristmill.sources.dataset:DatasetSource",
     "stackexchange": "gristmill.sources.stackexchange:StackExchange",
     "gutenberg": "gristmill.sources.gutenberg:Gutenberg",
+    "arxiv": "gristmill.sources.arxiv:Arxiv",
     "jats": "gristmill.sources.jats:Jats",
     "hackernews": "gristmill.sources.hackernews:HackerNews",
     "uspto": "gristmill.sources.uspto:Uspto",
