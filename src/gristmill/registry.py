@@ -32,6 +32,7 @@ BUILT_IN = {
     "c4": "gristmill.filters.c4:C4",
     "fineweb": "gristmill.filters.fineweb:FineWeb",
     "refinedweb_lines": "gristmill.filters.refinedweb_lines:RefinedWebLines",
+    "pii": "gristmill.filters.pii:Pii",
     # dedup
     "exact": "gristmill.dedup.exact:Exact",
     "minhash": "gristmill.dedup.minhash:MinHash",
