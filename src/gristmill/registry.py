@@ -33,6 +33,7 @@ BUILT_IN = {
     "fineweb": "gristmill.filters.fineweb:FineWeb",
     "refinedweb_lines": "gristmill.filters.refinedweb_lines:RefinedWebLines",
     "pii": "gristmill.filters.pii:Pii",
+    "pii_domains": "gristmill.filters.pii_domains:PiiDomains",
     # dedup
     "exact": "gristmill.dedup.exact:Exact",
     "minhash": "gristmill.dedup.minhash:MinHash",

@@ -191,9 +191,8 @@ class Pii(Filter):
         return pa.ListArray.from_arrays(pa.array(first, pa.int32()), cuts, type=CUTS, mask=mask)
 
     def decide(self, batch: Batch) -> np.ndarray:
-        hits = sum(self.value(batch, name).astype(np.int64) for name in ("emails", "ips", "phones"))
-        over = np.zeros(batch.rows, bool) if self.max_hits is None else hits > self.max_hits
-        return self.first_rule(over)
+        hits = np.sum([self.value(batch, name) for name in ("emails", "ips", "phones")], axis=0)
+        return self.first_rule(np.zeros(batch.rows, bool) if self.max_hits is None else hits > self.max_hits)
 
     def cuts(self, batch: Batch) -> pa.Array:
         """Also of documents that are dropped, so that another limit changes no text."""

@@ -552,9 +552,7 @@ def find_personal_data(
         email, phone, ip = 0, emails, numbers
         behind = base
         for _ in range(count):
-            pick = _NOWHERE
-            if email < emails:
-                pick = email
+            pick = np.int64(email if email < emails else _NOWHERE)
             if phone < numbers and (pick < 0 or found[phone, 3] < found[pick, 3]):
                 pick = phone
             if ip < count and (pick < 0 or found[ip, 3] < found[pick, 3]):
