@@ -468,7 +468,7 @@ def find_personal_data(
                     continue
                 if email_reading == FINEWEB:
                     start = core = _local_start(data, at, done, base, atom, blocks, traits)
-                    core_end = stop = np.int64(_NOWHERE)
+                    core_end = stop = _NOWHERE
                     if start >= 0:
                         core_end = stop = _domain_end(data, at + 1, end, label)
                 else:
@@ -485,7 +485,7 @@ def find_personal_data(
                 emails += 1
         numbers = emails
         if phones:
-            done = at = base
+            done, at = base, base
             while at < end:
                 if data[at] < _ZERO or (_NINE < data[at] < 0x80):
                     at += 1
@@ -494,7 +494,7 @@ def find_personal_data(
                     at = _next(data, at, end)
                     continue
                 start = _phone_start(data, at, done, end, blocks, traits)
-                stop = _phone_end(data, at, end, blocks, traits) if start >= 0 else np.int64(_NOWHERE)
+                stop = _phone_end(data, at, end, blocks, traits) if start >= 0 else _NOWHERE
                 if stop < 0:
                     at = _next(data, at, end)
                     continue
@@ -552,7 +552,7 @@ def find_personal_data(
         email, phone, ip = 0, emails, numbers
         behind = base
         for _ in range(count):
-            pick = np.int64(email if email < emails else _NOWHERE)
+            pick = email if email < emails else _NOWHERE
             if phone < numbers and (pick < 0 or found[phone, 3] < found[pick, 3]):
                 pick = phone
             if ip < count and (pick < 0 or found[ip, 3] < found[pick, 3]):
