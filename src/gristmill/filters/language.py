@@ -19,6 +19,7 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 import pyarrow as pa
+from pydantic import field_validator
 
 from gristmill.dataset import Batch
 from gristmill.errors import UserError
@@ -206,6 +207,14 @@ class Language(Filter):
         unit="bytes",
         ge=1,
     )
+
+    @field_validator("thresholds", mode="before")
+    @classmethod
+    def _preset_or_mapping(cls, value: Any) -> Any:
+        numbers = isinstance(value, Mapping) and all(isinstance(limit, int | float) for limit in value.values())
+        if value != "fineweb2" and not numbers:
+            raise ValueError(f"expected `fineweb2` or a mapping of codes to scores, found {value!r}")
+        return value
 
     def value_schema(self) -> pa.Schema:
         return self.values.append(pa.field("alternatives", ALTERNATIVES)) if self.alternatives else self.values
