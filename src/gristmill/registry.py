@@ -34,6 +34,7 @@ BUILT_IN = {
     "refinedweb_lines": "gristmill.filters.refinedweb_lines:RefinedWebLines",
     "pii": "gristmill.filters.pii:Pii",
     "pii_domains": "gristmill.filters.pii_domains:PiiDomains",
+    "quantile": "gristmill.filters.quantile:Quantile",
     "datatrove": "gristmill.filters.datatrove_block:DatatroveBlock",
     # dedup
     "exact": "gristmill.dedup.exact:Exact",
