@@ -37,6 +37,10 @@ BUILT_IN = {
     "c4": "gristmill.filters.c4:C4",
     "fineweb": "gristmill.filters.fineweb:FineWeb",
     "refinedweb_lines": "gristmill.filters.refinedweb_lines:RefinedWebLines",
+    "pii": "gristmill.filters.pii:Pii",
+    "pii_domains": "gristmill.filters.pii_domains:PiiDomains",
+    "quantile": "gristmill.filters.quantile:Quantile",
+    "datatrove": "gristmill.filters.datatrove_block:DatatroveBlock",
     # dedup
     "exact": "gristmill.dedup.exact:Exact",
     "minhash": "gristmill.dedup.minhash:MinHash",
