@@ -38,6 +38,8 @@ BUILT_IN = {
     "substring": "gristmill.dedup.substring:ExactSubstring",
     "url_dedup": "gristmill.dedup.url:UrlDedup",
     "paragraphs": "gristmill.dedup.paragraphs:ParagraphDedup",
+    # evaluation sets
+    "decontaminate": "gristmill.decontamination.stage:Decontaminate",
 }
 
 ENTRY_POINTS = "gristmill.stages"
