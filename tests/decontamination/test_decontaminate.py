@@ -233,6 +233,15 @@ def test_an_ngram_of_two_sets_is_evidence_for_both(tmp_path):
     assert [tuple(row.values()) for row in rows] == [("one", 1, 0, grams), ("two", 0, 1, grams)]
 
 
+def test_lists_of_numbers_are_no_contamination(tmp_path):
+    path = write_set(tmp_path, [{"q": "Sum " + "1 + " * 20 + "1"}])
+    sets = {"sums": EvaluationSet(files=path, fields="q")}
+    for distinct, matches in ((1, 1), (2, 0)):
+        stage = Decontaminate(sets=sets, reading="datatrove", min_distinct_words=distinct)
+        layer, _, _ = run(stage, [" ".join(map(str, range(12)))], tmp_path / str(distinct))
+        assert layer.column("decontaminate.matches").to_pylist() == [matches]
+
+
 def test_solutions_of_humaneval_are_found_through_case_and_indentation(tmp_path, real_data):
     path = str(real_data / "evalsets/humaneval/data/HumanEval.jsonl.gz")
     rows = [json.loads(line) for line in gzip.decompress(Path(path).read_bytes()).splitlines()]

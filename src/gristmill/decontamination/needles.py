@@ -31,6 +31,7 @@ class NeedleReading(Settings):
     n: int | None  # tokens of an n-gram; None: whole texts
     least: int  # texts with fewer tokens give nothing; those with fewer than n are searched for whole
     across_fields: bool
+    min_distinct: int = 1  # different tokens
 
 
 @dataclass(frozen=True)
@@ -135,6 +136,8 @@ class _SetNeedles:
 
     @classmethod
     def of(cls, evaluation: EvaluationSet, name: str, reading: NeedleReading) -> _SetNeedles:
+        from gristmill.kernels.needle_search import distinct_tokens
+
         sequences: list[tuple[int, int, int]] = []  # row, parts of context, parts
         texts: list[str] = []
         row = -1
@@ -156,21 +159,19 @@ class _SetNeedles:
             lengths.append(np.full(len(at), length, np.int32))
             rows.append(np.full(len(at), of_row, np.int64))
             places.append(at.astype(np.int32))
-        if not sum(map(len, starts)):
+        columns = [np.concatenate(parts) for parts in (starts, lengths, rows, places)] if starts else []
+        if columns and reading.min_distinct > 1:
+            many = distinct_tokens(folded.hashes, *columns[:2], reading.min_distinct) >= reading.min_distinct
+            columns = [column[many] for column in columns]
+        if not columns or not len(columns[0]):
             unit = "characters" if reading.folding == "characters" else "words"
             files = ", ".join(evaluation.files)
             raise UserError(
-                f"evaluation set {name}: nothing to search for, none of {row + 1:,} rows in {files} has {reading.least} {unit}",
+                f"evaluation set {name}: nothing to search for, none of {row + 1:,} rows in {files} has "
+                f"{reading.least} {unit}",
                 hint="are these the right fields?",
             )
-        return cls(
-            folded.hashes,
-            np.concatenate(starts),
-            np.concatenate(lengths),
-            np.concatenate(rows),
-            np.concatenate(places),
-            row + 1,
-        )
+        return cls(folded.hashes, columns[0], columns[1], columns[2], columns[3], row + 1)
 
 
 def _sequences(row: EvaluationRow, reading: NeedleReading) -> Iterator[tuple[tuple[str, ...], tuple[str, ...]]]:

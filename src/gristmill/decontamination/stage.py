@@ -51,6 +51,14 @@ class Decontaminate(GlobalStage):
         unit="words",
         ge=2,
     )
+    min_distinct_words: int = setting(
+        2,
+        "n-grams with fewer different words are not searched for",
+        source="this project's choice: with numbers as 0, `0 0 0 ...` is an n-gram of GSM8K that any list of numbers matches; "
+        "1 is the published readings'",
+        unit="words",
+        ge=1,
+    )
     min_characters: int = setting(
         40,
         "reading substring: shorter fields are not searched for",
@@ -88,7 +96,8 @@ class Decontaminate(GlobalStage):
             return NeedleReading(folding="characters", n=None, least=self.min_characters, across_fields=False)
         n = self.n or (13 if self.reading == "gpt3" else 12)
         least = min(n, self.min_words or (8 if self.reading == "gpt3" else n))
-        return NeedleReading(folding=self.reading, n=n, least=least, across_fields=True)
+        distinct = self.min_distinct_words
+        return NeedleReading(folding=self.reading, n=n, least=least, across_fields=True, min_distinct=distinct)
 
     @property
     def taken_action(self) -> Action:

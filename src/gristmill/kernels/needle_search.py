@@ -46,6 +46,24 @@ def needle_keys(tokens, starts, lengths, window):
 
 
 @njit(cache=True, nogil=True)
+def distinct_tokens(tokens, starts, lengths, enough):
+    """How many different tokens each needle has, int32 (needles,), counted up to `enough`."""
+    counts = np.zeros(len(starts), np.int32)
+    for needle in range(len(starts)):
+        first = starts[needle]
+        for at in range(first, first + lengths[needle]):
+            seen = False
+            for earlier in range(first, at):
+                if tokens[earlier] == tokens[at]:
+                    seen = True
+                    break
+            counts[needle] += not seen
+            if counts[needle] >= enough:
+                break
+    return counts
+
+
+@njit(cache=True, nogil=True)
 def first_of_key(keys, table):
     """For each slot of `table` the first of the ascending `keys` that is in it, int64 (slots,)."""
     firsts = np.zeros(len(table), np.int64)
