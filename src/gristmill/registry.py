@@ -40,6 +40,7 @@ BUILT_IN = {
     "paragraphs": "gristmill.dedup.paragraphs:ParagraphDedup",
     # evaluation sets
     "decontaminate": "gristmill.decontamination.stage:Decontaminate",
+    "contamination_report": "gristmill.decontamination.report:ContaminationReport",
 }
 
 ENTRY_POINTS = "gristmill.stages"

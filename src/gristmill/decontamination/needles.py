@@ -21,7 +21,19 @@ from gristmill.kernels.folded_tokens import Folding, fold, tokens_of
 from gristmill.kernels.text import Texts
 from gristmill.stage import Settings
 
-ARRAYS = ("tokens", "keys", "starts", "lengths", "first_place", "place_sets", "place_rows", "place_tokens", "rows")
+ARRAYS = (
+    "row_first",
+    "first_rows",
+    "rows",
+    "tokens",
+    "keys",
+    "starts",
+    "lengths",
+    "first_place",
+    "place_sets",
+    "place_rows",
+    "place_tokens",
+)
 
 
 class NeedleReading(Settings):
@@ -40,7 +52,8 @@ class Needles:
 
     tokens: uint64, hashes of all tokens. keys uint64; starts int64, lengths int32 (needles,): runs of `tokens`. first_place
     int64 (needles + 1,) into the places: their set int32, row int64 and token int32 in the row. rows: int64 (sets, 2), rows of
-    each set, and how many of them have no needle.
+    each set, and how many of them have no needle. first_rows: int64 (sets + 1,), rows before each set; row_first: int64
+    (all rows + 1,), tokens before each row.
     """
 
     reading: NeedleReading
@@ -55,6 +68,8 @@ class Needles:
     place_rows: np.ndarray
     place_tokens: np.ndarray
     rows: np.ndarray
+    first_rows: np.ndarray
+    row_first: np.ndarray
 
     def __len__(self) -> int:
         return len(self.keys)
@@ -120,6 +135,8 @@ def make_needles(sets: Mapping[str, EvaluationSet], reading: NeedleReading) -> N
         np.concatenate([part.rows for part in parts])[order],
         np.concatenate([part.places for part in parts])[order],
         np.array([(part.row_count, part.row_count - len(np.unique(part.rows))) for part in parts], np.int64),
+        np.cumsum([0, *(part.row_count for part in parts)]),
+        np.concatenate([[0], *(part.row_ends + base for part, base in zip(parts, bases, strict=False))]),
     )
 
 
@@ -132,7 +149,11 @@ class _SetNeedles:
     lengths: np.ndarray
     rows: np.ndarray
     places: np.ndarray
-    row_count: int
+    row_ends: np.ndarray  # tokens up to the end of each row
+
+    @property
+    def row_count(self) -> int:
+        return len(self.row_ends)
 
     @classmethod
     def of(cls, evaluation: EvaluationSet, name: str, reading: NeedleReading) -> _SetNeedles:
@@ -140,11 +161,12 @@ class _SetNeedles:
 
         sequences: list[tuple[int, int, int]] = []  # row, parts of context, parts
         texts: list[str] = []
-        row = -1
+        texts_up_to: list[int] = []
         for row, found in enumerate(read_rows(evaluation, name)):
             for context, searched in _sequences(found, reading):
                 sequences.append((row, len(context), len(context) + len(searched)))
                 texts += [*context, *searched]
+            texts_up_to.append(len(texts))
         folded = tokens_of(Texts.from_strings(texts), fold(reading.folding))
         starts: list[np.ndarray] = []
         lengths: list[np.ndarray] = []
@@ -161,17 +183,17 @@ class _SetNeedles:
             places.append(at.astype(np.int32))
         columns = [np.concatenate(parts) for parts in (starts, lengths, rows, places)] if starts else []
         if columns and reading.min_distinct > 1:
-            many = distinct_tokens(folded.hashes, *columns[:2], reading.min_distinct) >= reading.min_distinct
+            many = distinct_tokens(folded.hashes, columns[0], columns[1], reading.min_distinct) >= reading.min_distinct
             columns = [column[many] for column in columns]
         if not columns or not len(columns[0]):
             unit = "characters" if reading.folding == "characters" else "words"
             files = ", ".join(evaluation.files)
             raise UserError(
-                f"evaluation set {name}: nothing to search for, none of {row + 1:,} rows in {files} has "
+                f"evaluation set {name}: nothing to search for, none of {len(texts_up_to):,} rows in {files} has "
                 f"{reading.least} {unit}",
                 hint="are these the right fields?",
             )
-        return cls(folded.hashes, columns[0], columns[1], columns[2], columns[3], row + 1)
+        return cls(folded.hashes, columns[0], columns[1], columns[2], columns[3], folded.first[texts_up_to])
 
 
 def _sequences(row: EvaluationRow, reading: NeedleReading) -> Iterator[tuple[tuple[str, ...], tuple[str, ...]]]:

@@ -192,6 +192,11 @@ def _evaluation_lines(stage: str, sets: Mapping[str, Mapping[str, int]]) -> list
     width = max(map(len, sets))
     for name, counts in sets.items():
         get = counts.get
+        if "dirty" in counts:
+            share = _share(get("contaminated", 0), get("tokens", 0))
+            line = f"  {name:<{width}}  {get('rows', 0):,} rows, {share} of tokens contaminated: {get('clean', 0):,} rows clean, "
+            lines.append(line + f"{get('not_clean', 0):,} not clean, {get('dirty', 0):,} dirty")
+            continue
         line = f"  {name:<{width}}  {get('rows', 0):,} rows, {get('searched', 0):,} n-grams searched, {get('found', 0):,} found"
         line += f" ({get('ignored', 0):,} too common)" if get("ignored") else ""
         line += f", from {get('rows_found', 0):,} rows, in {get('documents', 0):,} documents"
