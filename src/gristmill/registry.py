@@ -47,6 +47,9 @@ BUILT_IN = {
     "substring": "gristmill.dedup.substring:ExactSubstring",
     "url_dedup": "gristmill.dedup.url:UrlDedup",
     "paragraphs": "gristmill.dedup.paragraphs:ParagraphDedup",
+    # evaluation sets
+    "decontaminate": "gristmill.decontamination.stage:Decontaminate",
+    "contamination_report": "gristmill.decontamination.report:ContaminationReport",
 }
 
 ENTRY_POINTS = "gristmill.stages"
