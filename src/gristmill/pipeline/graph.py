@@ -278,8 +278,10 @@ class _Builder:
         from gristmill.tokenize.settings import nodes as token_nodes
 
         sources = list(self.recipe.sources)
-        for name, stage, needs, of in token_nodes(self.recipe.mixture, self.recipe.tokenize, sources):
+        where = self.recipe.where("mixture")
+        for name, stage, needs, of, columns in token_nodes(self.recipe.mixture, self.recipe.tokenize, sources):
             reads = [n for source in of for n in self.survivors(source)]
+            reads += [n for source in of for n in self.read_nodes(source, columns, where, stage)]
             folders = {need: self.nodes[need].folder for need in needs}
             self.add(name, "phased", stage, of, [*reads, *needs], inputs=folders)
 
