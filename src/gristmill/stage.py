@@ -112,6 +112,7 @@ class Stage(Settings):
     kind: ClassVar[str]
     version: ClassVar[int] = 1  # raised when the same settings come to another result
     abstract: ClassVar[bool] = True
+    guards: ClassVar[tuple[str, ...]] = ()  # settings that decide whether a stage goes on, not what it writes
 
     _name: str = PrivateAttr("")
 
@@ -302,6 +303,10 @@ class PhasedStage(ShardStage):
 
     Which documents take part is decided by the drops of the layers in `scope.shards` (`batch.keep`).
     """
+
+    def also_reads(self) -> tuple[str, ...]:
+        """Columns that its phases read, beside drops and its own signals: documents' own or stage.value."""
+        return ()
 
     @abstractmethod
     def phases(self, scope: Scope) -> Iterator[Phase]:
