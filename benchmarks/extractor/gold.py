@@ -148,6 +148,6 @@ def visible_text(html: str) -> str:
 def _identify(pages: list[Page]) -> None:
     from gristmill.filters.language import identify
 
-    codes, _ = identify([page.gold or " ".join(page.wanted) for page in pages])
+    codes = identify([page.gold or " ".join(page.wanted) for page in pages]).first
     for page, code in zip(pages, codes, strict=True):
         page.language = code or "?"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from alignment import align
@@ -17,6 +18,7 @@ from gristmill.kernels.html_stack import ELEMENT, START, STOP, UNITS
 
 HIDDEN = HINTS.index("in_hidden")
 MOST_BLOCKS = 700  # of a page that are trained on
+SNIPPETS_ONLY = 0.2  # weight of a page whose snippets alone are known
 AGREE = 0.93  # F1 of two extractors that makes a page without gold a lesson
 
 
@@ -38,34 +40,49 @@ class Sample:
         return self.weight * share[self.rows] / share.sum() * 1000 * len(units) / max(1, len(self.rows))
 
 
+def by_snippets(texts: list[str], page: Page) -> tuple[np.ndarray, np.ndarray]:
+    """bool (blocks,): blocks that hold a snippet of the page's main text; blocks that hold one of the rest."""
+    good = np.array([any(snippet in text for snippet in page.wanted) for text in texts], bool)
+    bad = np.array([any(snippet in text for snippet in page.unwanted) for text in texts], bool) & ~good
+    return good, bad
+
+
 def make_sample(page: Page, gold: str | None, weight: float) -> Sample:
-    """A sample; without gold it is only scored."""
+    """A sample; without gold it is learned from as far as its snippets go, or only scored."""
     html = decode(page.payload, "text/html")[0]
     blocks = PageFeatures(html.encode("utf-8", "replace"))
     labels = None
-    if gold is not None and len(blocks.blocks):
-        texts = [bytes(blocks.page.text[b[START] : b[STOP]]).decode("utf-8") for b in blocks.blocks]
+    rows = np.arange(len(blocks.blocks))
+    texts = [bytes(blocks.page.text[b[START] : b[STOP]]).decode("utf-8") for b in blocks.blocks]
+    if gold is not None and len(texts):
         hidden = blocks.distances[blocks.blocks[:, ELEMENT], HIDDEN] < FAR
         labels = align(texts, hidden, gold)
-    rows = np.arange(len(blocks.blocks))
+    if page.wanted and len(texts):
+        good, bad = by_snippets(texts, page)
+        if labels is None:
+            labels, rows = good, np.flatnonzero(good | bad)
+            weight = SNIPPETS_ONLY
+        else:
+            labels = (labels | good) & ~bad
     if len(rows) > MOST_BLOCKS:
         seed = int.from_bytes(page.payload[:64][-8:].ljust(8), "little") % 2**32
         rows = np.sort(np.random.default_rng(seed).choice(rows, MOST_BLOCKS, replace=False))
     return Sample(page, blocks, blocks.features(), labels, weight, rows)
 
 
-def lessons(pages: list[Page], cache: object) -> list[tuple[Page, str | None, float]]:
+def lessons(pages: list[Page], cache: Path | None) -> list[tuple[Page, str | None, float]]:
     """(page, gold text or None, weight): gold as given; of snippet pages the text of an extractor that meets every snippet;
     of pages without gold the text on which two extractors agree.
     """
-    fast, resili = (texts_of(name, pages, cache) for name in ("trafilatura fast", "resiliparse"))  # type: ignore[arg-type]
+    by_peer = [texts_of(name, pages, cache) for name in ("trafilatura fast", "trafilatura precision", "resiliparse")]
     found: list[tuple[Page, str | None, float]] = []
-    for page, text, other in zip(pages, fast, resili, strict=True):
+    for page, *texts in zip(pages, *by_peer, strict=True):
+        text, _, other = texts
         if page.gold is not None:
             found.append((page, page.gold, 1.0))
         elif page.set == "traf":
-            _, missed, wrong = snippet_counts(text, page.wanted, page.unwanted)
-            found.append((page, text if missed == wrong == 0 and page.wanted else None, 0.7))
+            right = (one for one in texts if snippet_counts(one, page.wanted, page.unwanted)[1:] == (0, 0))
+            found.append((page, next(right, None), 1.0))
         elif len(text) > 200 and agreement(text, other) >= AGREE:
             found.append((page, text, 0.5))
     return found

@@ -37,8 +37,8 @@ def main() -> None:
 
     pages = gold_pages(arguments.data) + unlabelled_pages(arguments.data)
     tell(f"{len(pages)} pages")
-    chosen = [lesson for lesson in lessons(pages, arguments.cache) if lesson[1] is not None]
-    samples = [make_sample(*lesson) for lesson in chosen]
+    samples = [make_sample(*lesson) for lesson in lessons(pages, arguments.cache)]
+    samples = [sample for sample in samples if sample.labels is not None]
     counts = {name: sum(s.page.set == name for s in samples) for name in (*FILES, "pseudo")}
     tell(f"{len(samples)} pages to learn from {counts}, {sum(len(s.rows) for s in samples)} blocks")
     card = {"pages": counts, "lightgbm": version("lightgbm"), "trafilatura": version("trafilatura")}
