@@ -18,6 +18,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from gristmill.extract import ExtractSettings, extract
+from gristmill.extract.engines import load_engine
 
 LEAST_PAGE = 500  # bytes
 
@@ -45,6 +46,9 @@ def read_pages(data: Path, wanted: int) -> list[bytes]:
 
 def bare_call(settings: ExtractSettings) -> Call:
     """The library as a program without gristmill would call it, under the same options."""
+    if settings.engine == "gristmill":
+        run = load_engine(settings)
+        return lambda payload: run(payload.decode("utf-8"), None)
     if settings.engine == "trafilatura":
         import trafilatura
 
@@ -96,19 +100,26 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=default)
     parser.add_argument("--pages", type=int, default=200)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--engine", action="append", choices=["trafilatura", "trafilatura-fast", "resiliparse"])
+    parser.add_argument(
+        "--engine", action="append", choices=["gristmill", "trafilatura", "trafilatura-fast", "resiliparse"]
+    )
     arguments = parser.parse_args()
     payloads = read_pages(arguments.data, arguments.pages)
     megabytes = sum(map(len, payloads)) / 1e6
     median = statistics.median(map(len, payloads))
     print(f"{len(payloads)} pages, {megabytes:.1f} MB, median {median / 1e3:.0f} kB")
-    for name in arguments.engine or ["trafilatura", "trafilatura-fast", "resiliparse"]:
+    through: dict[str, float] = {}
+    for name in arguments.engine or ["gristmill", "resiliparse", "trafilatura-fast", "trafilatura"]:
         settings = ExtractSettings(engine=name.removesuffix("-fast"), fast=name.endswith("-fast"))
         ours, bare = measure(settings, payloads, arguments.rounds)
+        through[name] = ours
         print(
             f"{name:17} {len(payloads) / ours:7.1f} pages/s {megabytes / ours:6.2f} MB/s through gristmill,"
             f" {len(payloads) / bare:7.1f} pages/s bare, overhead {100 * (ours / bare - 1):+.1f} %"
         )
+    for name, ours in through.items():
+        if "gristmill" in through and name != "gristmill":
+            print(f"gristmill is {ours / through['gristmill']:.1f} x {name}")
 
 
 if __name__ == "__main__":
