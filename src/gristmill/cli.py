@@ -140,6 +140,38 @@ def compact(
     print(f"{rows:,} documents in {files:,} files: {out}")
 
 
+@app.command()
+def train(
+    kind: Annotated[
+        str, typer.Argument(help="What to train: perplexity, … (`gristmill stages` lists them as train_…).")
+    ],
+    recipe: RecipePath,
+    what: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="MODEL | KEY=VALUE...", help="A model of the recipe, or settings: source=wikipedia language=en"
+        ),
+    ],
+    out: Annotated[str, typer.Option("--out", help="Folder for the model's files.")],
+    set_: Overrides = [],  # noqa: B006
+    root: Root = None,
+    workers: Annotated[int | None, typer.Option("--workers", "-w", min=1, help="Processes.")] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")] = False,
+) -> None:
+    """Train a model on the datasets of a recipe: what is missing of them is run first."""
+    from gristmill.pipeline.progress import make_display
+    from gristmill.train import train as train_model
+
+    result, files = train_model(
+        recipe, kind, what, out, overrides=set_, root=root, workers=workers, display=make_display(quiet)
+    )
+    if not result.ok:
+        _print_failures(result)
+        raise typer.Exit(1)
+    if not quiet:
+        print("".join(f"{out.rstrip('/')}/{name}  {size:,} bytes\n" for name, size in files.items()), end="")
+
+
 @app.callback(invoke_without_command=True)
 def _top(
     context: typer.Context,

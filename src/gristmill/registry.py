@@ -32,6 +32,10 @@ BUILT_IN = {
     "c4": "gristmill.filters.c4:C4",
     "fineweb": "gristmill.filters.fineweb:FineWeb",
     "refinedweb_lines": "gristmill.filters.refinedweb_lines:RefinedWebLines",
+    "perplexity": "gristmill.perplexity.score:Perplexity",
+    "perplexity_buckets": "gristmill.perplexity.buckets:PerplexityBuckets",
+    # models
+    "train_perplexity": "gristmill.perplexity.train:TrainPerplexity",
     # dedup
     "exact": "gristmill.dedup.exact:Exact",
     "minhash": "gristmill.dedup.minhash:MinHash",

@@ -351,6 +351,8 @@ class PhasedStage(ShardStage):
     Which documents take part is decided by the drops of the layers in `scope.shards` (`batch.keep`).
     """
 
+    decides_on: ClassVar[tuple[str, ...]] = ()  # columns its tasks read beside this stage's own values, stage.value
+
     @abstractmethod
     def phases(self, scope: Scope) -> Iterator[Phase]:
         """The phases in order. The code between two yields runs after all tasks of the earlier one have committed."""
