@@ -25,6 +25,7 @@ BUILT_IN = {
     "stackexchange": "gristmill.sources.stackexchange:StackExchange",
     "gutenberg": "gristmill.sources.gutenberg:Gutenberg",
     "arxiv": "gristmill.sources.arxiv:Arxiv",
+    "code": "gristmill.sources.code:Code",
     "jats": "gristmill.sources.jats:Jats",
     "hackernews": "gristmill.sources.hackernews:HackerNews",
     "uspto": "gristmill.sources.uspto:Uspto",
