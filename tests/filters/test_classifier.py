@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
@@ -17,7 +18,7 @@ from gristmill.errors import UserError
 from gristmill.filters.classifier import Classifier, pareto_draws, prepared
 from gristmill.filters.classifier_evaluation import area_under_curve, evaluation
 from gristmill.filters.train_classifier import Example, TrainClassifier, chosen_examples, held_out_examples
-from tests.pipeline.command import data_files, run_here
+from tests.pipeline.command import data_files, environment, run, run_here
 from tests.stages import run_filter
 
 GOOD = "the lecture explains how enzymes bind a substrate and why temperature matters"
@@ -216,6 +217,21 @@ def test_a_recipe_trains_its_classifier_and_keeps_the_best_third(tmp_path):
     again = run_here(recipe, tmp_path / "again", workers=2)
     assert again.ok
     assert data_files(tmp_path / "again") == data_files(tmp_path / "root")
+
+
+def test_the_command_trains_on_datasets_of_a_recipe_and_prints_what_came_of_it(tmp_path):
+    write_recipe(tmp_path)
+    small = ["buckets=2000", "dimensions=8", "epochs=25", "learning_rate=0.4", "min_characters=50"]
+    settings = [f"--set=models.other.train_classifier.{each}" for each in small]
+    arguments = ["--positive=good", "--negative=bad", "--negative=web", "--name=other", "--root=out"]
+    done = run(["train", "classifier", "recipe.yaml", *arguments, *settings], tmp_path, environment())
+    assert done.returncode == 0, done.stderr
+    assert re.search(r"on 11 of each held out:\n +precision +[01]\.\d\d\d ", done.stdout)
+    place = done.stdout.rsplit("model: ", 1)[1].strip()
+    assert Path(tmp_path, place).exists()
+    wrong = run(["train", "classifier", "recipe.yaml", "--name=qualty"], tmp_path, environment())
+    assert wrong.returncode == 2
+    assert "no model 'qualty' of kind train_classifier" in wrong.stderr
 
 
 def test_parts_of_bounded_size_change_no_byte(tmp_path):
