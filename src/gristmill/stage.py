@@ -145,6 +145,7 @@ class Stage(Settings):
     version: ClassVar[int] = 1  # raised when the same settings come to another result
     abstract: ClassVar[bool] = True
     uses_models: ClassVar[str] = ""  # what models must be that its settings name, see TrainedModel.makes
+    guards: ClassVar[tuple[str, ...]] = ()  # settings that decide whether a stage goes on, not what it writes
 
     _name: str = PrivateAttr("")
     _model_folders: dict[str, str] = PrivateAttr(default_factory=dict)
@@ -354,6 +355,10 @@ class PhasedStage(ShardStage):
 
     Which documents take part is decided by the drops of the layers in `scope.shards` (`batch.keep`).
     """
+
+    def also_reads(self) -> tuple[str, ...]:
+        """Columns that its phases read, beside drops and its own signals: documents' own or stage.value."""
+        return ()
 
     @abstractmethod
     def phases(self, scope: Scope) -> Iterator[Phase]:

@@ -260,6 +260,7 @@ class _Builder:
         for source in sources:
             self.signals(source, stage, where)
             needs += [n for n in self.chains[source] if self.reads(n, stage, source)]
+            needs += self.read_nodes(source, stage.also_reads(), where, stage)
         node = self.add(name, "phased", stage, sources, needs)
         if isinstance(stage, GlobalStage):
             for source in sources:
