@@ -40,6 +40,8 @@ BUILT_IN = {
     "refinedweb_lines": "gristmill.filters.refinedweb_lines:RefinedWebLines",
     "pii": "gristmill.filters.pii:Pii",
     "pii_domains": "gristmill.filters.pii_domains:PiiDomains",
+    "classifier": "gristmill.filters.classifier:Classifier",
+    "train_classifier": "gristmill.filters.train_classifier:TrainClassifier",
     "quantile": "gristmill.filters.quantile:Quantile",
     "datatrove": "gristmill.filters.datatrove_block:DatatroveBlock",
     # dedup
