@@ -50,7 +50,7 @@ some = st.lists(st.sampled_from("abcdefgh"), max_size=8)
 
 
 @pytest.mark.parametrize("kind", ["exact", "url_dedup"])
-@settings(max_examples=25)
+@settings(max_examples=6)
 @given(some, some, some, st.data())
 def test_dump_after_dump_is_as_all_dumps_together(kind, first, second, third, data):
     parts = {"one": first, "two": second, "three": third}
@@ -71,7 +71,7 @@ def test_dump_after_dump_is_as_all_dumps_together(kind, first, second, third, da
             against = [found] if index == "all" else [*against, found]
 
 
-@settings(max_examples=12)
+@settings(max_examples=5)
 @given(st.lists(st.integers(0, 6), min_size=1, max_size=8), st.lists(st.integers(0, 6), min_size=1, max_size=8))
 def test_near_duplicates_of_a_second_dump_fall_as_they_would_in_one_run(first, second):
     """Exactly the same documents of the second dump fall, also those that only a dropped document of the first resembles."""

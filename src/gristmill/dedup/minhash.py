@@ -19,7 +19,7 @@ from gristmill.dedup.compare import Measure, Settle, Similarities, Verify
 from gristmill.dedup.fetch import Answer, Ask, AskCandidates, AskSurvivors, Group
 from gristmill.dedup.key_index import KeyIndex
 from gristmill.dedup.keyed import KeyedDedup
-from gristmill.dedup.likeness import SketchMeasure, WordMeasure
+from gristmill.dedup.likeness import SketchMeasure, WordMeasure, fixed_binary, fixed_rows
 from gristmill.dedup.readings import DatatroveReading, Normalisation, Reading, TokenReading, WordReading, load_tokenizer
 from gristmill.dedup.shuffle import RangeReader, Records, ShufflePlan, numbered
 from gristmill.dedup.signatures import Scheme
@@ -141,9 +141,9 @@ class MinHash(KeyedDedup):
     def value_schema(self) -> pa.Schema:
         return pa.schema(
             [
-                ("keys", pa.list_(pa.uint64(), self.bands)),
+                ("keys", pa.binary(8 * self.bands)),  # a little-endian uint64 a band
                 ("shingles", pa.int32()),
-                ("sketch", pa.list_(pa.uint8(), self.sketch_bytes)),
+                ("sketch", pa.binary(self.sketch_bytes)),
             ]
         )
 
@@ -187,9 +187,9 @@ class MinHash(KeyedDedup):
         if self.normalise == "datatrove":
             self.keys_of(Texts.from_strings(["warm"]))
 
-    def signals(self, batch: Batch) -> Mapping[str, np.ndarray]:
+    def signals(self, batch: Batch) -> Mapping[str, pa.Array | np.ndarray]:
         keys, shingles, sketches = self.scheme.of(batch.texts)
-        return {"keys": keys, "shingles": shingles, "sketch": sketches}
+        return {"keys": fixed_binary(keys.astype("<u8")), "shingles": shingles, "sketch": fixed_binary(sketches)}
 
     def keys_of(self, texts: Texts) -> tuple[np.ndarray, np.ndarray]:
         """Band keys uint64 (rows, bands), zeros without a signature; number of shingles int32 (rows,)."""
@@ -198,9 +198,9 @@ class MinHash(KeyedDedup):
     def records(self, batch: Batch) -> Records:
         keys_name, shingles_name = self.key_columns
         rows = np.flatnonzero(batch.keep & (batch.numbers(shingles_name) > 0))
-        keys = batch.column(keys_name).flatten().to_numpy().reshape(-1, self.bands)
+        keys = fixed_rows(batch.column(keys_name), "<u8")
         keys = keys if len(rows) == len(keys) else keys[rows]
-        return Records(np.repeat(rows, self.bands), keys.reshape(-1))
+        return Records(np.repeat(rows.astype(np.uint32), self.bands), keys.reshape(-1))
 
     def warm(self) -> None:
         super().warm()
@@ -219,6 +219,9 @@ class MinHash(KeyedDedup):
     @property
     def method(self) -> str:
         return "signature" if isinstance(self.measure, SketchMeasure) else "jaccard"
+
+    def _plan(self, scope: Scope, known: int) -> ShufflePlan:
+        return ShufflePlan.of(scope, self.keys_per_row, known, whole=self.verify is not None)
 
     def _partitions(self, scope: Scope, plan: ShufflePlan, *, pass_all: bool = False) -> list[Task]:
         return super()._partitions(scope, plan, pass_all=self.verify is not None)
@@ -255,7 +258,9 @@ class MinHash(KeyedDedup):
         yield Evidence(self.method, folder=measured.folder)
         if self.near_survivor is not None:
             sources = tuple(shard.source for shard in scope.shards)
-            settle = Settle("clusters", cluster.folder, measured.folder, self.near_survivor, bounds, sources, scope.rows)
+            settle = Settle(
+                "clusters", cluster.folder, measured.folder, self.near_survivor, bounds, sources, scope.rows
+            )
             yield scope.phase("settle", [settle])
 
 

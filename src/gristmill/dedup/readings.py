@@ -1,7 +1,7 @@
 """From text to the sequence of words or tokens whose n-grams MinHash compares.
 
-    reading = WordReading("refinedweb")
-    reading.sequence(texts, row)      # uint64, one number a word
+reading = WordReading("refinedweb")
+reading.sequence(texts, row)      # uint64, one number a word
 """
 
 from __future__ import annotations
