@@ -55,7 +55,12 @@ def test_text_is_simplified_as_datatrove_does(text):
 def real_texts(real_data: Path) -> list[str]:
     with tarfile.open(real_data / "neardup" / "mccormick_articles.tar.xz") as archive:
         lines = archive.extractfile("mccormick_articles/data/articles_1000.train").read().decode().splitlines()  # type: ignore[union-attr]
-    odd = ["dont can't 5km e.g. Ph.D. i.e. U.S. :-) (c) 10,000.5 naïve café — “quoted”", "", "four words are here", "日本語 テキスト ١٢٣"]
+    odd = [
+        "dont can't 5km e.g. Ph.D. i.e. U.S. :-) (c) 10,000.5 naïve café — “quoted”",
+        "",
+        "four words are here",
+        "日本語 テキスト ١٢٣",
+    ]
     return [line.partition(" ")[2] for line in lines[::12]] + odd
 
 
@@ -73,7 +78,9 @@ def test_signatures_and_buckets_equal_those_of_datatrove(
     from datatrove.utils.hashing import HashConfig
 
     texts = real_texts if bands == 14 else real_texts[::4]
-    config = datatrove.MinhashConfig(num_buckets=bands, hashes_per_bucket=rows, hash_config=HashConfig(hash_fc=function))
+    config = datatrove.MinhashConfig(
+        num_buckets=bands, hashes_per_bucket=rows, hash_config=HashConfig(hash_fc=function)
+    )
     step = datatrove.MinhashDedupSignature(str(tmp_path), config)
     stage = MinHash(bands=bands, rows=rows, normalise="datatrove", hashes=hashes)
     keys, counts = stage.keys_of(Texts.from_strings(texts))

@@ -25,6 +25,15 @@ def mix(value: np.uint64) -> np.uint64:
 
 
 @njit(cache=True, nogil=True)
+def mix_all(values: np.ndarray) -> np.ndarray:
+    """`mix` of every number, uint64 (n,)."""
+    mixed = np.empty(len(values), np.uint64)
+    for place in range(len(values)):
+        mixed[place] = mix(values[place])
+    return mixed
+
+
+@njit(cache=True, nogil=True)
 def seeded_numbers(seed: int, count: int) -> np.ndarray:
     """The first `count` outputs of SplitMix64, uint64 (count,): the same on every machine and version."""
     numbers = np.empty(count, np.uint64)
