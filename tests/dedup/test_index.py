@@ -19,7 +19,7 @@ from gristmill.dedup.keyed import KeyedDedup
 from gristmill.dedup.minhash import MinHash
 from gristmill.dedup.url import UrlDedup
 from gristmill.errors import UserError
-from tests.dedup.planted import edited, page
+from tests.dedup.planted import page
 from tests.stages import read_layer, run_phases, write_shard, write_signals
 
 KINDS = {"exact": Exact, "url_dedup": UrlDedup, "minhash": MinHash}
@@ -111,9 +111,9 @@ def test_ranges_cover_every_key_once(ranges):
 def test_an_index_of_other_settings_or_none_is_refused(tmp_path: Path):
     drops(Exact(index="own"), tmp_path, {"one": ["x"]})
     folder = str(tmp_path / "out" / "index")
-    with pytest.raises(UserError, match="its keys are others .*normalise 'whitespace'"):
+    with pytest.raises(UserError, match=r"its keys are others .*normalise 'whitespace'"):
         Exact(against=(folder,), normalise="words").check()
-    with pytest.raises(UserError, match="its keys are others .*kind 'exact'"):
+    with pytest.raises(UserError, match=r"its keys are others .*kind 'exact'"):
         UrlDedup(against=(folder,)).check()
     with pytest.raises(UserError, match="no index"):
         Exact(against=(str(tmp_path / "nowhere"),)).check()

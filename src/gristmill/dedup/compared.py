@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from gristmill.dedup.candidates import MatchCandidates
@@ -95,7 +95,7 @@ class Comparison:
     def names(self) -> list[str]:
         return [numbered(number) for number in range(len(self.plan.groups))]
 
-    def phases(self, name: str, kind: type[Verify] | type[Similarities], asks: list[Ask]) -> Iterator[Phase]:
+    def phases(self, name: str, kind: type[Verify] | type[Similarities], asks: Sequence[Ask]) -> Iterator[Phase]:
         scope, count, total = self.scope, len(self.plan.groups), sum(self.scope.rows)
         first_rows = scope.first_rows
         groups = [

@@ -76,7 +76,8 @@ class DescribeIndex(Task):
         )
         with pa.OSFile(commit.path(SHARDS), "wb") as stream, pa.ipc.new_file(stream, INDEX_SHARDS) as writer:
             writer.write_table(table)
-        files, records = {}, 0
+        files: dict[str, str] = {}
+        records = 0
         for part in self.parts:
             receipt = read_receipt(self.folder, part)
             if receipt is None:

@@ -25,7 +25,7 @@ _SHAPES = "FineWeb, 14 x 8 [A]; RefinedWeb and Lee et al., 450 x 20 [B]; DCLM, 9
 
 
 class Verification(Settings):
-    """What two documents that share a band must come to before they count as duplicates; every limit that is given must be met."""
+    """What two documents that share a band must come to before they count as duplicates; every limit given must be met."""
 
     signature: float | None = setting(
         None, "least similarity as estimated from the signatures", unit="Jaccard similarity", ge=0, le=1
@@ -98,7 +98,7 @@ class MinHash(ComparedDedup):
     )
     hashes: Literal["own", "datatrove_xxhash", "datatrove_sha1"] = setting(
         "own",
-        "hash family: this project's, vectorised; or datatrove's, letter for letter, for the same candidates (with normalise: datatrove)",
+        "hash family: this project's, vectorised; or datatrove's, for the same candidates (with normalise: datatrove)",
         source="datatrove's default is xxhash; FineWeb ran with SHA-1 [A]",
     )
     seed: int = setting(1, "seed of the permutations", source="FineWeb's and datatrove's [A]", ge=0, lt=1 << 32)

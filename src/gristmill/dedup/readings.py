@@ -98,7 +98,7 @@ _SPACES = re.compile(r"\s+")
 def _signs() -> dict[int, str]:
     from gristmill.kernels.code_points import SIGNS
 
-    found = {}
+    found: dict[int, str] = {}
     for part in SIGNS.split():
         first, _, last = part.partition("-")
         found |= dict.fromkeys(range(int(first, 16), int(last or first, 16) + 1), " ")

@@ -76,7 +76,7 @@ def _passing(keys: np.ndarray, bits: np.ndarray) -> np.ndarray:
         words *= 2
         shift -= 1
     places = np.empty(len(keys) + 1, np.int64)
-    passed = 0
+    passed = np.int64(0)
     for place in range(len(keys)):
         slot = (keys[place] * np.uint64(GOLDEN)) >> np.uint64(shift)
         places[passed] = place  # without a branch: it would be guessed wrong too often
