@@ -47,6 +47,7 @@ BUILT_IN = {
     # dedup
     "exact": "gristmill.dedup.exact:Exact",
     "minhash": "gristmill.dedup.minhash:MinHash",
+    "containment": "gristmill.dedup.containment:Containment",
     "substring": "gristmill.dedup.substring:ExactSubstring",
     "url_dedup": "gristmill.dedup.url:UrlDedup",
     "paragraphs": "gristmill.dedup.paragraphs:ParagraphDedup",
