@@ -91,6 +91,7 @@ def run(
     stage: ParagraphDedup, shards: Shards, folder: Path, plan: tuple[int, int, int] | None = None, seed: int = 0
 ) -> Result:
     """Runs the stage with tasks in random order; plan: shards a group, slices, keys held."""
+    stage = stage.model_copy(update={"max_loss": 1.0})
     refs: list[ShardRef] = []
     for number, (source, texts, dropped) in enumerate(shards):
         ref = write_shard(folder, source, f"shard{number}", texts, sorted(dropped), batch_rows=3)
@@ -238,6 +239,17 @@ def test_groups_of_shards_do_not_see_each_other(tmp_path: Path):
     stage = ParagraphDedup(shards_per_group=2)
     shards = [("a", ["x"], set()), ("a", ["x"], set()), ("a", ["x"], set()), ("b", ["x"], set()), ("b", ["x"], set())]
     assert run(stage, shards, tmp_path).texts == [["x"], [""], ["x"], ["x"], [""]]
+
+
+def test_a_source_that_would_lose_nearly_all_stops_the_stage(tmp_path: Path):
+    stage = ParagraphDedup(max_loss=0.5)
+    shards = [("a", ["x", "y", "z"], set()), ("b", ["x", "y", "new"], set())]
+    refs = [
+        write_signals(stage, write_shard(tmp_path, source, f"{source}0", texts), tmp_path)
+        for source, texts, _ in shards
+    ]
+    with pytest.raises(UserError, match="2 of 3 documents of source 'b'"):
+        run_phases(stage, refs, tmp_path / "out")
 
 
 def test_no_shards_make_no_phases(tmp_path: Path):

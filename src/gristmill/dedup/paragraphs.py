@@ -186,7 +186,7 @@ class CutLayer(Task):
             }
             drops = drop_reasons(self.stage, self.rules, rules)
             writer.write({**columns, "drop": drops, "cuts": cuts_array(first_cut, starts, ends)})
-            commit.count(rows=batch.rows)
+            commit.count(rows=batch.rows, documents=int(kept.sum()))
             for number, rule in enumerate(self.rules):
                 commit.count(**{f"drop.{self.stage}.{rule}": int((rules == number).sum())})
             commit.count(lines=int(takes_part.sum()), removed_lines=int(removed_lines.sum()))

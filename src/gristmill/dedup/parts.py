@@ -13,13 +13,14 @@ from pydantic import field_validator
 
 from gristmill.dataset import ShardRef
 from gristmill.dedup.line_index import IndexPlan, KeyIndex, find_index
+from gristmill.dedup.loss import LossLimit
 from gristmill.dedup.repeats import FirstCopy, Repeats, find_over_shards
 from gristmill.errors import UserError
 from gristmill.kernels.text import CUTS
 from gristmill.stage import GlobalStage, Location, LocationText, Phase, Scope, Task, setting
 
 
-class PartDedup(GlobalStage):
+class PartDedup(LossLimit, GlobalStage):
     """Base of the stages whose signals are a list of keys a document; a subclass says of what parts, and cuts them."""
 
     makes_cuts: ClassVar[bool] = True
@@ -102,8 +103,9 @@ class PartDedup(GlobalStage):
             task = self.layer_task(shard, repeats.folder, group, place)
             tasks.setdefault(shard.source, []).append(task)
             folders[shard.source] = scope.layer_folder(shard)
-        for source, layers in tasks.items():  # a phase per source: its layers lie in a folder of their own
-            yield Phase("layers." + source, folders[source], tuple(layers))
+        phases = {source: Phase("layers." + source, folders[source], tuple(of)) for source, of in tasks.items()}
+        yield from phases.values()  # a phase per source: its layers lie in a folder of their own
+        self.stop_on_lost_layers(phases)
 
 
 def cuts_array(first: np.ndarray, starts: np.ndarray, ends: np.ndarray) -> pa.Array:

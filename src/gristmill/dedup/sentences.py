@@ -155,7 +155,9 @@ class CutSentences(Task):
                     "cuts": cuts_array(np.concatenate([[0], np.cumsum(cuts)]), cut_starts, cut_ends),
                 }
             )
-            commit.count(rows=batch.rows, **{f"drop.{self.stage}.{self.rules[0]}": int(fallen.sum())})
+            commit.count(
+                rows=batch.rows, documents=int(kept.sum()), **{f"drop.{self.stage}.{self.rules[0]}": int(fallen.sum())}
+            )
             commit.count(sentences=int(sentences.sum()), removed_sentences=int((sentences - left).sum()))
             commit.count(cut_bytes=int(removed_bytes.sum()))
         writer.close()

@@ -20,6 +20,7 @@ import pyarrow as pa
 
 from gristmill import storage
 from gristmill.commit import read_receipt
+from gristmill.dedup.loss import LossLimit
 from gristmill.dedup.shuffle import ShufflePlan, numbered
 from gristmill.dedup.substring_grams import GramsNearSample, SampleGrams
 from gristmill.dedup.substring_layer import SUBSTRING_VALUES, SubstringLayer
@@ -33,7 +34,7 @@ BYTES_A_TOKEN = {"words": 6, "bytes": 1, "ids": 4}  # of text, spaces included: 
 COMPRESSION = 3  # bytes of text a byte of a documents file stands for, where its receipt does not say
 
 
-class ExactSubstring(GlobalStage):
+class ExactSubstring(LossLimit, GlobalStage):
     """Remove spans of text, `length` tokens or longer, that stand more than once in the surviving documents of its scope.
 
     A span is every token of every gram of `length` tokens that stands twice: in two documents, or in one, also
@@ -178,8 +179,9 @@ class ExactSubstring(GlobalStage):
                 )
                 tasks.setdefault(shard.source, []).append(task)
                 folders[shard.source] = scope.layer_folder(shard)
-        for source, layers in tasks.items():
-            yield Phase("layers." + source, folders[source], tuple(layers))
+        phases = {source: Phase("layers." + source, folders[source], tuple(of)) for source, of in tasks.items()}
+        yield from phases.values()
+        self.stop_on_lost_layers(phases)
 
     def warm(self) -> None:
         from gristmill.kernels import grams, key_table, span_edges

@@ -168,6 +168,7 @@ class SubstringLayer(Task):
             rules[(counts > 0) & (duplicated > self.drop_share * texts.lengths)] = 0
         commit.count(
             rows=batch.rows,
+            documents=int(keep.sum()),
             spans=len(spans),
             duplicated_bytes=int(duplicated.sum()),
             documents_with_spans=int((counts > 0).sum()),

@@ -221,7 +221,8 @@ class RepeatedKeys:
                 if spans:
                     pieces += self._read(part, spans)
             if pieces:
-                yield Run(*rows[run, 1:].tolist(), np.concatenate(pieces))
+                first_row, stop_row, begin, end = rows[run, 1:].tolist()
+                yield Run(first_row, stop_row, begin, end, np.concatenate(pieces))
 
     def _places(self, part: int, first: int, runs: int) -> Iterator[np.ndarray]:
         """For each pass of a range where the keys of `runs` runs from the first on begin, int64 (runs + 1,)."""
