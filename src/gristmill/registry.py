@@ -51,6 +51,7 @@ BUILT_IN = {
     "substring": "gristmill.dedup.substring:ExactSubstring",
     "url_dedup": "gristmill.dedup.url:UrlDedup",
     "paragraphs": "gristmill.dedup.paragraphs:ParagraphDedup",
+    "sentences": "gristmill.dedup.sentences:SentenceDedup",
     # evaluation sets
     "decontaminate": "gristmill.decontamination.stage:Decontaminate",
     "contamination_report": "gristmill.decontamination.report:ContaminationReport",
