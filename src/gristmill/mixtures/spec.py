@@ -155,8 +155,7 @@ class Component(Division):
     @field_validator("where")
     @classmethod
     def _conditions(cls, where: dict[str, Any]) -> dict[str, Any]:
-        check_conditions(where)
-        return where
+        return check_conditions(where)
 
     @property
     def is_group(self) -> bool:
