@@ -189,7 +189,8 @@ def test_shares_of_documents_are_met_to_the_document(folder):
 
 
 def test_phases_change_the_mixture_along_the_shards(folder):
-    change = "mixture={tokens: 4096, max_epochs: 2, weights: {web: 0.9, books: 0.1}, phases: [{sequences: 32}, {weights: {books: 1}}]}"
+    phases = "phases: [{sequences: 32}, {weights: {books: 1}}]"
+    change = f"mixture={{tokens: 4096, max_epochs: 2, weights: {{web: 0.9, books: 0.1}}, {phases}}}"
     run(folder, change)
     rows = packed(tokens_folder(folder, change)).select(["document_lengths", "sources"]).to_pylist()
     books = [
