@@ -272,6 +272,19 @@ def test_a_part_without_documents_says_what_was_asked_of_them():
         solved(offers, tokens=10)
 
 
+def test_what_is_empty_can_be_left_out_with_a_note():
+    offers = {**OFFERS, "europe/fr": Available(0, 0), "books": Available(0, 0)}
+    plan = solved(offers, tokens=1_600, empty="leave_out")
+    assert plan.targets == {"english": 1_000, "europe/de": 429, "europe/fr": 0, "europe/sv": 171, "books": 0}
+    assert "without a document: europe/fr, books" in render(plan)
+
+
+def test_a_group_of_which_everything_is_empty_is_left_out():
+    empty = {name: Available(0, 0) for name in OFFERS if name.startswith("europe/")}
+    plan = solved({**OFFERS, **empty}, tokens=700, empty="leave_out")
+    assert (plan.targets["english"], plan.targets["books"]) == (500, 200)
+
+
 shares = st.dictionaries(st.sampled_from("abcdef"), st.integers(1, 100), min_size=1, max_size=4)
 
 
