@@ -13,16 +13,21 @@ import json
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gristmill import storage
 from gristmill.dataset import Dataset
 from gristmill.errors import UserError, nearest
+from gristmill.pipeline.graph import Node
 from gristmill.pipeline.jobs import Failure
 from gristmill.pipeline.plan import Plan, make_plan
 from gristmill.pipeline.progress import Display, Quiet
 from gristmill.recipe import Recipe
 from gristmill.recipe import load as load_recipe
+
+if TYPE_CHECKING:
+    from gristmill.mixtures.plan import MixturePlan
+    from gristmill.report.mixture_preview import Preview
 
 
 @dataclass(frozen=True)
@@ -96,6 +101,38 @@ def run(
         if not outcome.failures:
             raise  # else what failed first, a full disk say, is what to show
     return Result(summary, path, tuple(outcome.ran), tuple(outcome.failures), tuple(outcome.blocked))
+
+
+def model_node(plan: Plan, name: str, kind: str) -> Node:
+    """The node of a model that the recipe trains; its `folder` is where the model lies.
+
+    Raises UserError when the recipe has no model of that name and kind.
+    """
+    known = {model: trained for model, trained in plan.graph.recipe.models.items() if trained.kind == kind}
+    if name not in known:
+        raise UserError(
+            f"no model {name!r} of kind {kind} in {plan.graph.recipe.path}.{nearest(name, known)}",
+            hint=f"it has {', '.join(known) or 'none'}",
+        )
+    return plan.graph.nodes[f"models/{name}"]
+
+
+def try_mixture(recipe: Recipe) -> Preview:
+    """The table of shares, tokens and epochs that a run would come to; nothing is run.
+
+    Exact where documents are encoded, else estimated from their bytes, as `basis` says.
+    Raises UserError when the mixture cannot be met, with the nearest that can, and when a source has not been read.
+    """
+    from gristmill.report.mixture_preview import preview
+
+    return preview(make_plan(recipe))
+
+
+def check_mixture(plan: Plan) -> MixturePlan | None:
+    """The solved mixture when all its counts are on disk, else None. Raises UserError when it cannot be met."""
+    from gristmill.report.mixture_preview import known_outcome
+
+    return known_outcome(plan)
 
 
 def refresh_summary(plan: Plan) -> str:

@@ -21,6 +21,9 @@ app = typer.Typer(
     help="Raw crawls and dumps in, clean, deduplicated, mixed and tokenised training data out.",
 )
 
+train = typer.Typer(no_args_is_help=True, help="Train a model on datasets of a recipe.")
+app.add_typer(train, name="train")
+
 RecipePath = Annotated[str, typer.Argument(metavar="RECIPE", help="YAML file")]
 Overrides = Annotated[
     list[str],
@@ -49,7 +52,9 @@ def run(
     from gristmill.pipeline.progress import make_display
 
     started = time.monotonic()
-    plan = api.plan(api.load(recipe, set_, root=root))
+    plan = api.plan(_load(recipe, set_, root))
+    if stage is None:
+        api.check_mixture(plan)
     if plan.done and stage is None:
         path = api.refresh_summary(plan)
         if not quiet:
@@ -68,6 +73,15 @@ def run(
     if not result.ok:
         _print_failures(result)
         raise typer.Exit(1)
+
+
+def _load(recipe: str, overrides: list[str], root: str | None) -> Any:
+    from gristmill import api
+
+    found = api.load(recipe, overrides, root=root)
+    for note in found.notes:
+        print(f"note: {note}", file=sys.stderr)
+    return found
 
 
 def _print_result(result: Any, seconds: float) -> None:
@@ -103,7 +117,28 @@ def plan(recipe: RecipePath, set_: Overrides = [], root: Root = None) -> None:  
     """Show per stage what is up to date, what would run, and why."""
     from gristmill import api
 
-    print(api.plan(api.load(recipe, set_, root=root)))
+    found = api.plan(_load(recipe, set_, root))
+    print(found)
+    if (mixture := api.check_mixture(found)) is not None:
+        print(f"\n{mixture}")
+
+
+@app.command(name="try")
+def try_(
+    recipe: RecipePath,
+    set_: Overrides = [],  # noqa: B006
+    root: Root = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+) -> None:
+    """Show what a mixture comes to, without running it: available, target, tokens, epochs, share."""
+    import json
+
+    from gristmill import api
+
+    found = api.try_mixture(_load(recipe, set_, root))
+    print(
+        json.dumps({**found.plan.to_dict(), "basis": found.basis, "exact": found.exact}, indent=1) if as_json else found
+    )
 
 
 @app.command()
@@ -140,11 +175,39 @@ def compact(
     print(f"{rows:,} documents in {files:,} files: {out}")
 
 
-@app.command()
-def train(
-    kind: Annotated[
-        str, typer.Argument(help="What to train: perplexity, … (`gristmill stages` lists them as train_…).")
-    ],
+@train.command(name="classifier")
+def train_classifier(
+    recipe: RecipePath,
+    positive: Annotated[list[str], typer.Option(help="A source of good examples; repeatable.")] = [],  # noqa: B006
+    negative: Annotated[list[str], typer.Option(help="A source of bad examples; repeatable.")] = [],  # noqa: B006
+    name: Annotated[str, typer.Option(help="The model: one under `models:`, or a new name.")] = "classifier",
+    set_: Overrides = [],  # noqa: B006
+    root: Root = None,
+    workers: Annotated[int | None, typer.Option("--workers", "-w", min=1, help="Processes.")] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print the result only.")] = False,
+) -> None:
+    """Train a quality classifier, and print precision, recall and AUC on examples held out."""
+    from gristmill import api
+    from gristmill.pipeline.progress import make_display
+    from gristmill.report.trained import trained_text
+
+    if bool(positive) != bool(negative):
+        raise UserError(
+            "a classifier needs examples of both kinds", hint="give --positive SOURCE and --negative SOURCE"
+        )
+    made = f"{{train_classifier: {{positive: [{', '.join(positive)}], negative: [{', '.join(negative)}]}}}}"
+    overrides = [f"models.{name}={made}", *set_] if positive else set_
+    plan = api.plan(_load(recipe, overrides, root))
+    node = api.model_node(plan, name, "train_classifier")
+    result = api.run(plan, workers=workers, stage=node.name, display=make_display(quiet))
+    if not result.ok:
+        _print_failures(result)
+        raise typer.Exit(1)
+    print(trained_text(node.folder))
+
+
+@train.command(name="perplexity")
+def train_perplexity(
     recipe: RecipePath,
     what: Annotated[
         list[str],
@@ -158,12 +221,12 @@ def train(
     workers: Annotated[int | None, typer.Option("--workers", "-w", min=1, help="Processes.")] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")] = False,
 ) -> None:
-    """Train a model on the datasets of a recipe: what is missing of them is run first."""
+    """Train SentencePiece and an n-gram model on a dataset of the recipe, for the stage `perplexity`."""
     from gristmill.pipeline.progress import make_display
-    from gristmill.train import train as train_model
+    from gristmill.train import train_model
 
     result, files = train_model(
-        recipe, kind, what, out, overrides=set_, root=root, workers=workers, display=make_display(quiet)
+        recipe, "train_perplexity", what, out, overrides=set_, root=root, workers=workers, display=make_display(quiet)
     )
     if not result.ok:
         _print_failures(result)

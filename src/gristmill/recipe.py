@@ -98,6 +98,7 @@ class Recipe:
     mixture: Mixture | None
     tokenize: Tokenize | None
     tree: yamltree.Tree
+    notes: tuple[str, ...] = ()  # what was done to it on loading that the user should know
 
     def where(self, *path: str | int) -> str:
         return self.tree.where(path)
@@ -108,13 +109,14 @@ def load(path: str, overrides: Sequence[str] = (), root: str | None = None) -> R
 
     Raises UserError for everything that is wrong with it.
     """
+    from gristmill.mixtures.files import override
+
     tree = yamltree.load(path)
-    for assignment in overrides:
-        tree.override(assignment)
-    return build(tree, root)
+    notes = override(tree, overrides)
+    return build(tree, root, notes)
 
 
-def build(tree: yamltree.Tree, root: str | None = None) -> Recipe:
+def build(tree: yamltree.Tree, root: str | None = None, notes: Sequence[str] = ()) -> Recipe:
     check = _Checker(tree)
     top = check.mapping((), TOP)
     name = re.sub(r"\.ya?ml$", "", os.path.basename(tree.name)) or "recipe"
@@ -162,6 +164,7 @@ def build(tree: yamltree.Tree, root: str | None = None) -> Recipe:
         mixture,
         tokenize,
         tree,
+        tuple(notes),
     )
 
 
@@ -346,8 +349,14 @@ class _Checker:
         mixture = tokenize = None
         if self.at(("mixture",)) is not None:
             from gristmill.mixtures.spec import Mixture
+            from gristmill.mixtures.tree import resolve
 
             mixture = self.model(Mixture, self.mapping(("mixture",)), ("mixture",))
+            try:
+                resolve(mixture, list(sources))
+            except UserError as error:
+                where = self.tree.where(tuple(error.message.split(" ")[0].strip(":").split(".")))
+                raise UserError(error.message, where=where, hint=error.hint) from None
             if self.at(("tokenize",)) is None:
                 raise self.fail(("mixture",), "a mixture is over tokens; `tokenize:` is missing")
         if self.at(("tokenize",)) is not None:

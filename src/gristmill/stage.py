@@ -145,6 +145,7 @@ class Stage(Settings):
     version: ClassVar[int] = 1  # raised when the same settings come to another result
     abstract: ClassVar[bool] = True
     uses_models: ClassVar[str] = ""  # what models must be that its settings name, see TrainedModel.makes
+    guards: ClassVar[tuple[str, ...]] = ()  # settings that decide whether a stage goes on, not what it writes
 
     _name: str = PrivateAttr("")
     _model_folders: dict[str, str] = PrivateAttr(default_factory=dict)
@@ -196,6 +197,7 @@ class InputFile:
     version: str
     start: int = 0  # only a part of the file, as Source.parts numbers them: mostly bytes [start, end)
     end: int | None = None
+    together: tuple[InputFile, ...] = ()  # other files of the same dump that are read with this one
 
 
 class Source(Stage):
@@ -221,7 +223,10 @@ class Source(Stage):
         return [file]
 
     def select(self, files: list[InputFile]) -> list[InputFile]:
-        """Which of all input files are read; for rules that compare them. Raises UserError for a choice that is not there."""
+        """Which of all input files are read, and which of them together; for rules that compare them.
+
+        Raises UserError for a choice that is not there.
+        """
         return files
 
     @abstractmethod
@@ -351,7 +356,9 @@ class PhasedStage(ShardStage):
     Which documents take part is decided by the drops of the layers in `scope.shards` (`batch.keep`).
     """
 
-    decides_on: ClassVar[tuple[str, ...]] = ()  # columns its tasks read beside this stage's own values, stage.value
+    def also_reads(self) -> tuple[str, ...]:
+        """Columns that its phases read, beside drops and its own signals: documents' own or stage.value."""
+        return ()
 
     @abstractmethod
     def phases(self, scope: Scope) -> Iterator[Phase]:

@@ -8,21 +8,12 @@ from typing import Any
 
 from gristmill import api, storage
 from gristmill.commit import RECEIPT, read_receipt
-from gristmill.errors import UserError, nearest
 from gristmill.recipe import load
-from gristmill.registry import loadable
-from gristmill.stage import TrainedModel
 
-PREFIX = "train_"
 NAME = "from_command_line"
 
 
-def model_kinds() -> list[str]:
-    """What can be trained: kinds of models without their prefix."""
-    return [kind.removeprefix(PREFIX) for kind, cls in loadable().items() if issubclass(cls, TrainedModel)]
-
-
-def train(
+def train_model(
     path: str,
     kind: str,
     what: Sequence[str],
@@ -34,31 +25,14 @@ def train(
 ) -> tuple[api.Result, Mapping[str, int]]:
     """Train a model on datasets of a recipe and copy its files to the folder `out`.
 
-    kind: as `perplexity`. what: the name of one of the recipe's models, or settings of a new one as `source=wikipedia`.
+    kind: as `train_perplexity`. what: the name of one of the recipe's models, or settings of a new one as `source=wikipedia`.
     options go to `api.run`. Returns the run's result, and bytes of every file copied. Raises UserError for unknown names.
     """
-    if kind not in model_kinds():
-        raise UserError(
-            f"no model {kind!r} can be trained.{nearest(kind, model_kinds())}", hint=", ".join(model_kinds())
-        )
-    if not what:
-        raise UserError(
-            "which model?", hint="name one of the recipe's models, or give settings: source=NAME language=en"
-        )
+    name, settings = NAME, [f"models.{NAME}.{kind}.{setting}" for setting in what]
     if len(what) == 1 and "=" not in what[0]:
-        name = what[0]
-        recipe = load(path, overrides, root)
-        mine = [known for known, model in recipe.models.items() if model.kind == PREFIX + kind]
-        if name not in mine:
-            raise UserError(
-                f"no model {name!r} of kind {PREFIX}{kind}.{nearest(name, mine)}", where=path, hint=", ".join(mine)
-            )
-    else:
-        name = NAME
-        settings = [f"models.{name}.{PREFIX}{kind}.{setting}" for setting in what]
-        recipe = load(path, [*overrides, *settings], root)
-    plan = api.plan(recipe)
-    node = plan.graph.nodes[f"models/{name}"]
+        name, settings = what[0], []
+    plan = api.plan(load(path, [*overrides, *settings], root))
+    node = api.model_node(plan, name, kind)
     result = api.run(plan, stage=node.name, **options)
     return result, _copy(node.folder, out) if result.ok else {}
 

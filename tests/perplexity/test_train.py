@@ -140,7 +140,6 @@ def test_train_takes_a_model_of_the_recipe_by_name(tmp_path: Path) -> None:
         (["perplexity", "englisch"], "Did you mean 'english'?"),
         (["perplexity", "source=bokks"], "Did you mean 'books'?"),
         (["perplexity", "source=books", "vocabulari=3"], "Did you mean 'vocabulary'?"),
-        (["perplexitty", "source=books"], "Did you mean 'perplexity'?"),
     ],
 )
 def test_mistakes_in_train_are_told(tmp_path: Path, arguments: list[str], says: str) -> None:

@@ -19,6 +19,7 @@ from gristmill.commit import Commit
 from gristmill.dataset import Batch, LayerWriter, ShardRef, drop_reasons, layer_schema
 from gristmill.stage import GlobalStage, Phase, Scope, Task, setting
 
+COLUMNS = ("perplexity.perplexity", "language.code")
 BUCKETS = ("head", "middle", "tail", "all")
 Bucket = Literal["head", "middle", "tail", "all"]
 CCNET = {
@@ -50,7 +51,6 @@ class PerplexityBuckets(GlobalStage):
 
     kind = "perplexity_buckets"
     rules = BUCKETS
-    decides_on = ("perplexity.perplexity", "language.code")
     provides = pa.schema([("bucket", pa.string())])
     head: float = setting(
         30, "head ends here", unit="percentile", source="cc_net's code; its paper has thirds", ge=0, le=100
@@ -68,6 +68,9 @@ class PerplexityBuckets(GlobalStage):
         doc="buckets that stay; all: languages without a model",
         source="CCNet keeps all apart",
     )
+
+    def also_reads(self) -> tuple[str, ...]:
+        return COLUMNS
 
     def phases(self, scope: Scope) -> Iterator[Phase]:
         counted: tuple[str, ...] = ()
@@ -98,7 +101,7 @@ class CountPerplexities(Task):
 
     def run(self, commit: Commit) -> None:
         found: dict[str, dict[int, int]] = {}
-        for batch in self.shard.batches(PerplexityBuckets.decides_on):
+        for batch in self.shard.batches(COLUMNS):
             numbers, codes = _columns(batch)
             for row in np.flatnonzero(batch.keep & ~np.isnan(numbers)):
                 place = min(BINS, int(np.log(max(1.0, numbers[row])) * STEPS))
@@ -109,7 +112,7 @@ class CountPerplexities(Task):
 
 
 def _columns(batch: Batch) -> tuple[np.ndarray, list[str | None]]:
-    numbers, codes = PerplexityBuckets.decides_on
+    numbers, codes = COLUMNS
     return np.asarray(batch.numbers(numbers), np.float64), batch.column(codes).to_pylist()
 
 
@@ -161,7 +164,7 @@ class WriteBuckets(Task):
         schema = layer_schema(pa.schema([(f"{self.stage.name}.bucket", pa.string())]), drops=True, cuts=False)
         writer = LayerWriter(commit.path(f"{self.name}.parquet"), schema)
         dropped = np.array([bucket not in self.stage.keep for bucket in BUCKETS])
-        for batch in self.shard.batches(PerplexityBuckets.decides_on):
+        for batch in self.shard.batches(COLUMNS):
             numbers = bucket_numbers(*_columns(batch), cutoffs)
             kept = batch.keep
             for place, bucket in enumerate(BUCKETS):

@@ -124,6 +124,11 @@ class Perplexity(Filter):
             if not isinstance(reference, ModelName):
                 scorer.open_scorer(str(reference))
 
+    def warm(self) -> None:
+        text = Texts.from_strings(["a"])
+        normalize_texts(text.data, text.offsets[:-1], text.offsets[1:])
+        scorer.warm()
+
 
 def perplexities(logs: np.ndarray, lengths: np.ndarray) -> np.ndarray:
     """10^(−log / length), rounded to 0.1; at most 10^300."""

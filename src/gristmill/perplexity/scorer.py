@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import tempfile
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -19,8 +20,8 @@ from gristmill.errors import UserError
 from gristmill.kernels import cache_folder
 from gristmill.kernels.text import Texts
 from gristmill.perplexity import arpa
-from gristmill.perplexity.ngram_file import UNKNOWN, NgramModel
-from gristmill.perplexity.pieces import PieceEncoder, load_library, read_pieces
+from gristmill.perplexity.ngram_file import SPECIAL, UNKNOWN, NgramModel, NgramWriter
+from gristmill.perplexity.pieces import NORMAL, PieceEncoder, PieceModel, load_library, read_pieces
 
 STEM = "lm"  # of the files in a folder that training leaves
 PIECES, NGRAMS, ARPA, BINARY = ".sp.model", ".ngrams", ".arpa", ".arpa.bin"
@@ -132,7 +133,7 @@ def _kept(location: str, suffix: str, make: Any) -> str:
 
     found = storage.stat(location)
     mark = xxhash.xxh3_64_hexdigest(f"{location}\n{found.size}\n{found.version}".encode())
-    folder = os.path.join(os.path.dirname(os.path.dirname(cache_folder())), "models")
+    folder = os.path.join(os.path.dirname(cache_folder()), "models")
     path = os.path.join(folder, f"{mark}-{os.path.basename(location)}{suffix}")
     if not os.path.exists(path):
         os.makedirs(folder, exist_ok=True)
@@ -140,3 +141,19 @@ def _kept(location: str, suffix: str, make: Any) -> str:
         make(temporary)
         os.replace(temporary, path)
     return path
+
+
+def warm() -> None:
+    """Compile what scoring needs, on models of one word."""
+    units, strings = np.frombuffer(bytes(4), np.uint32), np.frombuffer(bytes(1), np.uint8)
+    model = PieceModel(
+        "", ("a",), np.zeros(1, np.float32), np.full(1, NORMAL, np.int8), True, units, strings, True, True
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, "one" + NGRAMS)
+        writer = NgramWriter(path, [*SPECIAL, "a"], [1])
+        writer.add(np.array([[4, 4]], np.int32), np.zeros((1, 2), np.float32))
+        writer.close()
+        ngrams = NgramModel.open(path)
+        ids, offsets = PieceEncoder(model, ngrams.ids, UNKNOWN).encode(Texts.from_strings(["a a"]))
+        ngrams.score(ids, offsets)

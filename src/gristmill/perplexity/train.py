@@ -30,7 +30,7 @@ from gristmill.perplexity import arpa
 from gristmill.perplexity.estimate import NgramCounter, estimate_ngrams, write_model
 from gristmill.perplexity.ngram_file import SPECIAL
 from gristmill.perplexity.pieces import PieceEncoder, library, load_library, read_pieces
-from gristmill.perplexity.scorer import ARPA, NGRAMS, PIECES, STEM
+from gristmill.perplexity.scorer import ARPA, NGRAMS, PIECES, STEM, warm
 from gristmill.stage import Phase, Scope, SourceRef, Task, TrainedModel, setting
 
 HASHES = 1 << 64
@@ -96,6 +96,16 @@ class TrainPerplexity(TrainedModel):
             )
         if self.estimator == "lmplz" and shutil.which("lmplz") is None:
             raise UserError("lmplz is not on the PATH", hint="build KenLM, or take estimator: gristmill")
+
+    def warm(self) -> None:
+        text = Texts.from_strings(["a"])
+        normalize_texts(text.data, text.offsets[:-1], text.offsets[1:])
+        warm()
+        with tempfile.TemporaryDirectory() as folder:
+            counter = NgramCounter(folder, 5)
+            counter.add(np.array([4, 4, 4], np.int32), np.array([0, 3], np.int64))
+            words = [*SPECIAL, "a"]
+            write_model(estimate_ngrams(counter, len(words)), words, os.path.join(folder, "one"))
 
     def phases(self, scope: Scope) -> Iterator[Phase]:
         measure = scope.phase("measure", [MeasureShard(_task_name(shard), shard, self) for shard in scope.shards])

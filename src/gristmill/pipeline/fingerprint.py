@@ -24,7 +24,7 @@ _HASH_BY_CONTENT = 1 << 30  # larger files are told apart by size and modificati
 
 def describe(stage: Stage, fields: tuple[str, ...] | None = None) -> dict[str, Any]:
     """Kind, version and the settings (all, or only `fields`) as JSON values; a file becomes {"file": …, "content": …}."""
-    names = fields if fields is not None else tuple(type(stage).model_fields)
+    names = fields if fields is not None else tuple(f for f in type(stage).model_fields if f not in stage.guards)
     settings = {name: _plain(getattr(stage, name), stage) for name in names}
     bundled = {os.path.basename(path): content_version(path) for path in stage.bundled_files()}
     return {"kind": stage.kind, "version": stage.version, "settings": settings, "bundled_files": bundled}

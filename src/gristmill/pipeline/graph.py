@@ -260,7 +260,7 @@ class _Builder:
         for source in sources:
             self.signals(source, stage, where)
             needs += [n for n in self.chains[source] if self.reads(n, stage, source)]
-            needs += self.read_nodes(source, stage.decides_on, where, stage)
+            needs += self.read_nodes(source, stage.also_reads(), where, stage)
         node = self.add(name, "phased", stage, sources, needs)
         if isinstance(stage, GlobalStage):
             for source in sources:
@@ -279,8 +279,10 @@ class _Builder:
         from gristmill.tokenize.settings import nodes as token_nodes
 
         sources = list(self.recipe.sources)
-        for name, stage, needs, of in token_nodes(self.recipe.mixture, self.recipe.tokenize, sources):
+        where = self.recipe.where("mixture")
+        for name, stage, needs, of, columns in token_nodes(self.recipe.mixture, self.recipe.tokenize, sources):
             reads = [n for source in of for n in self.survivors(source)]
+            reads += [n for source in of for n in self.read_nodes(source, columns, where, stage)]
             folders = {need: self.nodes[need].folder for need in needs}
             self.add(name, "phased", stage, of, [*reads, *needs], inputs=folders)
 

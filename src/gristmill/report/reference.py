@@ -75,7 +75,7 @@ def _sections() -> dict[str, type[BaseModel]]:
     return {"mixture": Mixture, "tokenize": Tokenize}
 
 
-def _settings(cls: type[BaseModel], indent: str) -> list[str]:
+def _settings(cls: type[BaseModel], indent: str, around: tuple[type[BaseModel], ...] = ()) -> list[str]:
     lines: list[str] = []
     for name, info in cls.model_fields.items():
         extra = info.json_schema_extra if isinstance(info.json_schema_extra, dict) else {}
@@ -96,8 +96,8 @@ def _settings(cls: type[BaseModel], indent: str) -> list[str]:
             lines += textwrap.wrap(
                 note, 100 - len(indent), initial_indent=indent + "    ", subsequent_indent=indent + "    "
             )
-        if inner is not None:
-            lines += _settings(inner, indent + "    ")
+        if inner is not None and inner not in around:  # components hold components
+            lines += _settings(inner, indent + "    ", (*around, inner))
     return lines or [f"{indent}none"]
 
 

@@ -81,19 +81,21 @@ class EncodedSource:
     shards: tuple[str, ...]
     documents: tuple[int, ...]  # in each shard
     tokens: int  # in all shards
+    bytes: int = 0  # of text, in all shards
 
     @classmethod
     def read(cls, source: str, node: str, shards: tuple[str, ...]) -> EncodedSource:
         """From the receipts in the folder of an encode node."""
         folder = storage.join(node, FOLDER)
-        documents, tokens = [], 0
+        documents, tokens, size = [], 0, 0
         for shard in shards:
             receipt = read_receipt(folder, shard)
             if receipt is None:
                 raise FileNotFoundError(f"{folder}/{shard}: not encoded yet")
             documents.append(receipt.counts.get("documents", 0))
             tokens += receipt.counts.get("tokens", 0)
-        return cls(source, folder, shards, tuple(documents), tokens)
+            size += receipt.counts.get("bytes", 0)
+        return cls(source, folder, shards, tuple(documents), tokens, size)
 
     def to_dict(self) -> dict[str, Any]:
         """Without the folder, which differs from root to root."""
@@ -102,6 +104,11 @@ class EncodedSource:
     @classmethod
     def from_dict(cls, source: str, folder: str, values: Mapping[str, Any]) -> EncodedSource:
         return cls(source, folder, tuple(values["shards"]), tuple(values["documents"]), values["tokens"])
+
+    def lengths(self, shard: str) -> np.ndarray:
+        """Tokens of every document of a shard, int32 (documents,)."""
+        with EncodedShard.open(self.folder, shard) as found:
+            return found.lengths.copy()
 
     @property
     def encoding(self) -> Encoding | None:

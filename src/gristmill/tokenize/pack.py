@@ -3,25 +3,26 @@
 from __future__ import annotations
 
 import json
-import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
-
-import numpy as np
 
 from gristmill import storage
 from gristmill.commit import Commit, read_receipt
 from gristmill.errors import UserError
 from gristmill.mixtures import plan as mixture_plan
-from gristmill.mixtures.order import Order, write_order
-from gristmill.mixtures.plan import Available, MixturePlan
+from gristmill.mixtures.order import Order, Targets, write_order
+from gristmill.mixtures.plan import Available, MixturePlan, read_plan
+from gristmill.mixtures.populations import gather
+from gristmill.mixtures.select import counted
+from gristmill.mixtures.shuffle import warm as warm_shuffle
 from gristmill.mixtures.solver import solve
 from gristmill.mixtures.spec import Mixture
+from gristmill.mixtures.tree import Leaf, resolve
 from gristmill.stage import Location, Phase, PhasedStage, Scope, Task, setting
 from gristmill.tokenize import tokenizer_file
 from gristmill.tokenize.encode import tokenizer_location
-from gristmill.tokenize.encoded import EncodedShard, EncodedSource, Encoding
+from gristmill.tokenize.encoded import EncodedSource, Encoding
 from gristmill.tokenize.sequences import BATCH_TOKENS, SequenceWriter, fill
 from gristmill.tokenize.tokenizer_file import TokenizerFile
 
@@ -36,6 +37,7 @@ class Pack(PhasedStage):
     """Put encoded documents end to end in the mixture's order and cut them into rows of equal length."""
 
     kind = "pack"
+    version = 2
     needs = ()
 
     tokenizer: Location | None = setting(None, "a tokenizer.json; null: the one trained by this recipe")
@@ -46,8 +48,7 @@ class Pack(PhasedStage):
     shard_sequences: int | None = setting(None, "rows of an output file; null: 64 Mi tokens", unit="sequences", ge=1)
 
     def warm(self) -> None:
-        with tempfile.NamedTemporaryFile() as file:
-            write_order(file.name, np.ones(2, np.int32), {"a": 1, "b": 1}, {"a": 1, "b": 1}, 0)
+        warm_shuffle()
 
     def phases(self, scope: Scope) -> Iterator[Phase]:
         sources = tuple(
@@ -58,18 +59,20 @@ class Pack(PhasedStage):
             )
             for source in self.sources
         )
-        plan = solve(
-            self.mixture,
-            {source.source: Available(sum(source.documents), source.tokens) for source in sources},
-        )
+        tree = resolve(self.mixture, self.sources)
+        leaves = tuple(tree.leaves())
+        selected = {s: scope.inputs[f"select.{s}"] for s in self.sources if f"select.{s}" in scope.inputs}
+        plan = solve(self.mixture, available(leaves, sources, selected), tree, self.sequence_length)
+        order = OrderDocuments("order", sources, leaves, selected, plan, self.mixture, scope.memory)
+        yield Phase("order", scope.folder, (order,))
+
+        plan = read_plan(scope.folder)
         rows = plan.tokens // self.sequence_length
         if not rows:
             raise UserError(
                 f"the mixture has {plan.tokens:,} tokens, less than one sequence of {self.sequence_length:,}",
                 hint="lower tokenize.sequence_length, or see what the filters dropped",
             )
-        yield Phase("order", scope.folder, (OrderDocuments("order", sources, plan),))
-
         shard_rows = self.shard_sequences or max(1, SHARD_TOKENS // self.sequence_length)
         starts = range(0, rows, shard_rows)
         encoding = common_encoding(sources)
@@ -109,31 +112,63 @@ def common_encoding(sources: tuple[EncodedSource, ...]) -> Encoding:
     return next(iter(different))
 
 
+def available(
+    leaves: Sequence[Leaf], sources: Sequence[EncodedSource], selected: Mapping[str, str]
+) -> dict[str, Available]:
+    """What each component offers. selected: folders of the `select` stages, by source."""
+    found: dict[str, Available] = {}
+    for source in sources:
+        mine = [leaf for leaf in leaves if leaf.source == source.source]
+        if source.source in selected:
+            found |= counted(selected[source.source], source.shards, mine)
+        else:
+            offer = Available(sum(source.documents), source.tokens, source.bytes)
+            found |= {leaf.name: offer for leaf in mine}
+    return found
+
+
 @dataclass(frozen=True)
 class OrderDocuments(Task):
     """Writes the plan, the order of all documents, and the shards that the order counts them in."""
 
     name: str
     sources: tuple[EncodedSource, ...]
+    leaves: tuple[Leaf, ...]
+    selected: Mapping[str, str]  # folders of the `select` stages, by source
     plan: MixturePlan
+    mixture: Mixture | None
+    memory: int  # bytes
     units = "orders"
 
     def run(self, commit: Commit) -> None:
-        counts = {source.source: sum(source.documents) for source in self.sources}
-        with tempfile.TemporaryFile() as file:  # lengths of all documents: on disk, they grow with the corpus
-            for source in self.sources:
-                for name in source.shards:
-                    with EncodedShard.open(source.folder, name) as shard:
-                        shard.lengths.astype(np.int32).tofile(file)
-            file.flush()
-            lengths = np.memmap(file, np.int32, "r", shape=(sum(counts.values()),))
-            entries = write_order(commit.path(ORDER), lengths, counts, self.plan.targets, self.plan.seed)
+        scratch: list[str] = []
+
+        def temporary(name: str) -> str:
+            scratch.append(name)
+            return commit.path(name)
+
+        try:
+            populations = gather(self.leaves, self.sources, self.selected, temporary)
+            written = write_order(
+                commit.path(ORDER), populations, self.targets(), self.plan.seed, self.memory // 4, temporary("shuffle")
+            )
+        finally:
+            for name in scratch:  # lengths of all documents and the like: on disk, they grow with the corpus
+                commit.forget(name)
+        plan = self.plan.measured(dict(zip(self.plan.targets, written.tokens, strict=True)))
         with open(commit.path(mixture_plan.FILE), "w", encoding="utf-8") as stream:
-            json.dump(self.plan.to_dict(), stream, indent=1, sort_keys=True)
+            json.dump(plan.to_dict(), stream, indent=1, sort_keys=True)
             stream.write("\n")
         with open(commit.path(SOURCES), "w", encoding="utf-8") as stream:
             json.dump({source.source: source.to_dict() for source in self.sources}, stream)
-        commit.count(entries=entries, tokens=self.plan.tokens)
+        commit.count(entries=written.entries, tokens=plan.tokens)
+
+    def targets(self) -> Targets:
+        rows = self.plan.rows
+        if self.mixture is not None and self.mixture.unit == "documents":
+            return Targets([[row.documents_taken or 0 for row in rows]], by_documents=True)
+        phases = [[phase.taken[row.name] for row in rows] for phase in self.plan.phases]
+        return Targets(phases or [[row.taken for row in rows]])
 
 
 @dataclass(frozen=True)
@@ -213,7 +248,7 @@ class WriteIndex(Task):
                 "eos_id": self.encoding.eos_id,
             },
             "dtype": self.encoding.dtype,
-            "sources": [row.source for row in self.plan.rows],
+            "sources": list(dict.fromkeys(row.source for row in self.plan.rows)),
             "shards": entries,
         }
         tokenizer = TokenizerFile.read(self.tokenizer)
