@@ -74,7 +74,7 @@ def differences(ours: Words, theirs: Words, row: int) -> list[tuple[str, list[st
                 end, i, grown = max(end, mine[i][1]), i + 1, True
             while j < len(other) and other[j][0] < end:
                 end, j, grown = max(end, other[j][1]), j + 1, True
-        start = min([mine[left][0]] * (i > left) + [other[right][0]] * (j > right))
+        start = min(first for first, _ in mine[left:i] + other[right:j])
         texts = [[bytes(data[a:b]).decode() for a, b in part] for part in (mine[left:i], other[right:j])]
         found.append((bytes(data[start:end]).decode(), *texts))
     return found

@@ -87,6 +87,7 @@ class C4(Filter):
 
     kind = "c4"
     abstract: ClassVar[bool] = False
+    version: ClassVar[int] = 2
     makes_cuts = True
     rules = ("too_long", "lorem_ipsum", "curly_bracket", "bad_word", "too_few_sentences")
     values = pa.schema(

@@ -50,6 +50,7 @@ class FineWeb(LanguageLimits):
 
     kind = "fineweb"
     abstract: ClassVar[bool] = False
+    version: ClassVar[int] = 2
     rules = ("empty", "unended_lines", "short_lines", "duplicate_line_characters", "newlines_per_word")
     values = pa.schema(
         [
