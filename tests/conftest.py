@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from gristmill.kernels import cache_folder
+from gristmill.kernels import cache_environment
 
-os.environ.setdefault("NUMBA_CACHE_DIR", cache_folder())
+os.environ.update(cache_environment() | os.environ)
 settings.register_profile("gristmill", deadline=None)  # the first example may compile a kernel
 settings.load_profile("gristmill")
 

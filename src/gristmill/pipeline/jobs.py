@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Protocol
 
 from gristmill.commit import Commit, Receipt
-from gristmill.kernels import cache_folder
+from gristmill.kernels import cache_folder, sources_digest
 from gristmill.stage import Stage, Task
 
 Report = Callable[[int, int], None]
@@ -75,7 +75,7 @@ class WarmJob:
     @property
     def marker(self) -> str:
         """A file that says this kind was compiled from the present sources; it only saves time, so it may be wrong."""
-        return os.path.join(cache_folder(), f"{self.stage.kind}.compiled")
+        return os.path.join(cache_folder(), f"{self.stage.kind}-{sources_digest()}.compiled")
 
     def execute(self, report: Report) -> list[Receipt]:
         self.stage.warm()

@@ -22,7 +22,7 @@ from types import TracebackType
 
 from gristmill.commit import Receipt
 from gristmill.errors import GristmillError
-from gristmill.kernels import cache_folder
+from gristmill.kernels import cache_environment
 from gristmill.pipeline.jobs import Failure, Job
 
 _ONE_THREAD = {
@@ -61,7 +61,7 @@ class _Worker:
             command,
             pass_fds=[theirs.fileno()],
             stdin=subprocess.DEVNULL,
-            env={"NUMBA_CACHE_DIR": cache_folder()} | os.environ | _ONE_THREAD,
+            env=cache_environment() | os.environ | _ONE_THREAD,
             start_new_session=True,  # Ctrl-C reaches the supervisor alone
         )
         theirs.close()
