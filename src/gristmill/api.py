@@ -13,7 +13,7 @@ import json
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gristmill import storage
 from gristmill.dataset import Dataset
@@ -23,6 +23,10 @@ from gristmill.pipeline.plan import Plan, make_plan
 from gristmill.pipeline.progress import Display, Quiet
 from gristmill.recipe import Recipe
 from gristmill.recipe import load as load_recipe
+
+if TYPE_CHECKING:
+    from gristmill.tokenize.shards import TokenShards
+    from gristmill.tokenize.where import Origin
 
 
 @dataclass(frozen=True)
@@ -137,3 +141,40 @@ def open_dataset(recipe: Recipe, source: str) -> Dataset:
         is not None
     ]
     return Dataset(source, tuple(shards))
+
+
+def open_tokens(recipe: Recipe | str) -> TokenShards:
+    """The finished token shards of a recipe, or those in a folder.
+
+    Raises UserError when they are not finished, DamagedShards when one is missing or cut.
+    """
+    from gristmill.tokenize.shards import TokenShards
+
+    return TokenShards.open(recipe if isinstance(recipe, str) else _token_plan(recipe).graph.nodes["tokens"].folder)
+
+
+def where(recipe: Recipe, shard: str, row: int) -> list[Origin]:
+    """The documents behind one row of a token shard, first to last, with URL and place in the raw input.
+
+    shard: its number, name or file. Raises UserError when there is no such shard or row.
+    """
+    from gristmill.tokenize.encoded import FOLDER
+    from gristmill.tokenize.shards import TokenShards
+    from gristmill.tokenize.where import where as find
+
+    graph = _token_plan(recipe).graph
+    tokens = graph.nodes["tokens"]
+    documents = {source: list(graph.dataset_shards(source)) for source in tokens.sources}
+    encoded = {source: storage.join(graph.nodes[f"encode.{source}"].folder, FOLDER) for source in tokens.sources}
+    return find(TokenShards.open(tokens.folder), shard, row, documents, encoded)
+
+
+def _token_plan(recipe: Recipe) -> Plan:
+    """The plan of a recipe whose token shards are finished. Raises UserError when they are not."""
+    found = make_plan(recipe)
+    state = found.states.get("tokens")
+    if state is None:
+        raise UserError(f"{recipe.path} makes no tokens", hint="add a `tokenize:` section")
+    if not state.done:
+        raise UserError(f"the token shards are not finished: {state.status}", hint=f"gristmill run {recipe.path}")
+    return found

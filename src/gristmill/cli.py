@@ -22,6 +22,7 @@ app = typer.Typer(
 )
 
 RecipePath = Annotated[str, typer.Argument(metavar="RECIPE", help="YAML file")]
+RecipeOrFolder = Annotated[str, typer.Argument(metavar="RECIPE|FOLDER", help="YAML file, or a folder of token shards.")]
 Overrides = Annotated[
     list[str],
     typer.Option("--set", metavar="KEY=VALUE", help="Replace a value of the recipe, e.g. mixture.seed=1; repeatable."),
@@ -138,6 +139,37 @@ def compact(
 
     files, rows = write(api.open_dataset(api.load(recipe, set_, root=root), source), out)
     print(f"{rows:,} documents in {files:,} files: {out}")
+
+
+@app.command()
+def where(
+    recipe: RecipePath,
+    shard: Annotated[str, typer.Argument(help="A token shard: its number, name or file.")],
+    row: Annotated[int, typer.Argument(help="Row in the shard, from 0.")],
+    set_: Overrides = [],  # noqa: B006
+    root: Root = None,
+) -> None:
+    """Show the documents behind one row of a token shard: URL, raw file and offset."""
+    from gristmill import api
+
+    for piece in api.where(api.load(recipe, set_, root=root), shard, row):
+        print(piece)
+
+
+@app.command()
+def verify(recipe: RecipeOrFolder, set_: Overrides = [], root: Root = None) -> None:  # noqa: B006
+    """Read every token shard and compare its checksum with the index."""
+    shards = _open_tokens(recipe, set_, root)
+    files = sum(1 for _ in shards.verify())
+    print(
+        f"{files - 1:,} shards and the tokenizer are sound: {len(shards):,} sequences, {shards.index['tokens']:,} tokens"
+    )
+
+
+def _open_tokens(recipe: str, set_: list[str], root: str | None) -> Any:
+    from gristmill import api, storage
+
+    return api.open_tokens(recipe if storage.is_dir(recipe) else api.load(recipe, set_, root=root))
 
 
 @app.callback(invoke_without_command=True)

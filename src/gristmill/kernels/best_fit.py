@@ -21,9 +21,9 @@ def best_fit(lengths, capacity):
     for place in range(1, capacity + 2):
         starts[place] += starts[place - 1]
     order = np.empty(count, np.int64)
-    for piece in range(count):
-        place = capacity - lengths[piece]
-        order[starts[place]] = piece
+    for number in range(count):
+        place = capacity - lengths[number]
+        order[starts[place]] = number
         starts[place] += 1
 
     leaves = 1

@@ -11,6 +11,7 @@ import contextlib
 import json
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from typing import IO, Any
@@ -105,6 +106,9 @@ class EncodedSource:
             documents.append(receipt.counts.get("documents", 0))
             counts.update(receipt.counts)
         return cls(source, folder, shards, tuple(documents), counts["tokens"], counts)
+
+    def open(self, number: int) -> AbstractContextManager[EncodedShard]:
+        return EncodedShard.open(self.folder, self.shards[number])
 
     def to_dict(self) -> dict[str, Any]:
         """Without the folder, which differs from root to root."""
