@@ -166,6 +166,21 @@ def verify(recipe: RecipeOrFolder, set_: Overrides = [], root: Root = None) -> N
     )
 
 
+@app.command()
+def export(
+    recipe: RecipeOrFolder,
+    format_: Annotated[str, typer.Argument(metavar="FORMAT", help="megatron, mds, dolma or datatrove.")],
+    out: Annotated[str, typer.Argument(help="A new folder.")],
+    set_: Overrides = [],  # noqa: B006
+    root: Root = None,
+) -> None:
+    """Write the token shards in the format of another trainer."""
+    from gristmill.tokenize.exports import export as write
+
+    tokens = write(_open_tokens(recipe, set_, root), format_, out)
+    print(f"{tokens:,} tokens: {out}")
+
+
 def _open_tokens(recipe: str, set_: list[str], root: str | None) -> Any:
     from gristmill import api, storage
 
