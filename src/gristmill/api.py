@@ -13,7 +13,7 @@ import json
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from gristmill import storage
 from gristmill.dataset import Dataset
@@ -25,6 +25,7 @@ from gristmill.recipe import Recipe
 from gristmill.recipe import load as load_recipe
 
 if TYPE_CHECKING:
+    from gristmill.tokenize.retract import Retraction
     from gristmill.tokenize.shards import TokenShards
     from gristmill.tokenize.where import Origin
 
@@ -167,6 +168,35 @@ def where(recipe: Recipe, shard: str, row: int) -> list[Origin]:
     documents = {source: list(graph.dataset_shards(source)) for source in tokens.sources}
     encoded = {source: storage.join(graph.nodes[f"encode.{source}"].folder, FOLDER) for source in tokens.sources}
     return find(TokenShards.open(tokens.folder), shard, row, documents, encoded)
+
+
+def retract(
+    recipe: Recipe,
+    *,
+    ids: Sequence[str] = (),
+    urls: Sequence[str] = (),
+    domains: Sequence[str] = (),
+    repositories: Sequence[str] = (),
+    how: Literal["pad", "mask"] = "pad",
+) -> Retraction:
+    """Remove documents from the finished token shards of a recipe; nothing is tokenised again.
+
+    pad: overwrite their tokens with padding. mask: leave them as context, not to be trained on.
+    Raises UserError when nothing is named or the shards are not finished.
+    """
+    from gristmill.pipeline.plan import write_manifest
+    from gristmill.pipeline.run import lock_root
+    from gristmill.tokenize.requests import Requests
+    from gristmill.tokenize.retract import retract as remove
+
+    requests = Requests(ids, urls, domains, repositories)
+    graph = _token_plan(recipe).graph
+    tokens = graph.nodes["tokens"]
+    with lock_root(recipe.root):
+        shards = [shard for source in tokens.sources for shard in graph.dataset_shards(source)]
+        found = remove(tokens.folder, {match.document: match for match in requests.matches(shards)}, how)
+        write_manifest(graph, tokens)
+    return found
 
 
 def _token_plan(recipe: Recipe) -> Plan:

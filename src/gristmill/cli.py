@@ -181,6 +181,48 @@ def export(
     print(f"{tokens:,} tokens: {out}")
 
 
+@app.command()
+def retract(
+    recipe: RecipePath,
+    urls: Annotated[str | None, typer.Option(help="File of URLs, one a line.")] = None,
+    ids: Annotated[str | None, typer.Option(help="File of document ids.")] = None,
+    domains: Annotated[str | None, typer.Option(help="File of domains; all below them too.")] = None,
+    repositories: Annotated[str | None, typer.Option(help="File of repositories, owner/name or URL.")] = None,
+    mask: Annotated[
+        bool, typer.Option("--mask", help="Leave the tokens as context, untrained; else padding replaces them.")
+    ] = False,
+    set_: Overrides = [],  # noqa: B006
+    root: Root = None,
+) -> None:
+    """Remove documents from finished token shards, every other sequence staying where it is."""
+    from gristmill import api
+
+    found = api.retract(
+        api.load(recipe, set_, root=root),
+        urls=_lines(urls),
+        ids=_lines(ids),
+        domains=_lines(domains),
+        repositories=_lines(repositories),
+        how="mask" if mask else "pad",
+    )
+    if found.file is None:
+        print("none of these documents is in the shards, or they were removed before: nothing changed")
+        return
+    done = "masked" if mask else "replaced by padding"
+    print(f"{found.tokens:,} tokens of {found.documents:,} documents {done} in {found.pieces:,} places")
+    print(f"{found.shards:,} shards written anew; what was removed where: {found.file}")
+
+
+def _lines(file: str | None) -> list[str]:
+    """The lines of a file that say something; `#` begins a comment line."""
+    from gristmill import storage
+
+    if file is None:
+        return []
+    lines = storage.read_bytes(file).decode("utf-8-sig", "replace").splitlines()
+    return [line.strip() for line in lines if line.strip() and not line.startswith("#")]
+
+
 def _open_tokens(recipe: str, set_: list[str], root: str | None) -> Any:
     from gristmill import api, storage
 

@@ -25,6 +25,7 @@ class Encode(PhasedStage):
     """Turn the surviving documents of a source into token ids, in input order."""
 
     kind = "encode"
+    version = 2
 
     tokenizer: Location | None = setting(None, "a tokenizer's file; null: the one trained by this recipe")
     scheme: SchemeName | None = setting(None, "how a .tiktoken file splits text")

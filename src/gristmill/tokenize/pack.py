@@ -38,6 +38,7 @@ class Pack(PhasedStage):
     """Put encoded documents end to end in the mixture's order and cut them into rows of equal length."""
 
     kind = "pack"
+    version = 2
     needs = ()
 
     tokenizer: Location | None = setting(None, "a tokenizer's file; null: the one trained by this recipe")
@@ -249,6 +250,7 @@ class WriteIndex(Task):
                     "sequences": receipt.counts["sequences"],
                     "tokens": receipt.counts["tokens"],
                     "padding": receipt.counts["padding"],
+                    "masked": 0,
                     "bytes": file.bytes,
                     "checksum": f"xxh3-128:{file.checksum}",
                 }
@@ -265,6 +267,7 @@ class WriteIndex(Task):
             "sequences": sequences,
             "tokens": tokens,  # of documents
             "padding": padding,
+            "masked": 0,  # of documents that were retracted, their tokens left as context
             "dropped_tokens": self.plan.tokens - tokens,  # the last sequence when it is not full
             "tokenizer": {
                 "file": encoding.file,

@@ -35,8 +35,9 @@ class ShardEntry:
 
     name: str  # file below the folder
     sequences: int
-    tokens: int
+    tokens: int  # trained on
     padding: int
+    masked: int  # of documents, but not trained on
     bytes: int
     checksum: str
 
@@ -70,12 +71,11 @@ class TokenShards:
             )
         try:
             index = json.loads(storage.read_bytes(location))
-            known = index["format"] == FORMAT
+            if index["format"] != FORMAT:
+                raise UserError(f"{location}: format {index['format']!r}, this version reads {FORMAT!r}")
+            found = cls(folder, index)
         except (ValueError, KeyError, TypeError) as error:
-            raise DamagedShards(f"{location}: not an index of token shards ({error})") from error
-        if not known:
-            raise UserError(f"{location}: format {index['format']!r}, this version reads {FORMAT!r}")
-        found = cls(folder, index)
+            raise DamagedShards(f"{location}: not an index of token shards ({error})\n  {REMEDY}") from error
         found.check_sizes()
         return found
 
@@ -87,7 +87,7 @@ class TokenShards:
     @property
     def masked(self) -> bool:
         """Are there tokens that no loss is taken over?"""
-        return bool(self.index["padding"] or self.index["retractions"])
+        return bool(self.index["padding"] or self.index["masked"])
 
     @cached_property
     def tokenizer(self) -> TokenizerFile:

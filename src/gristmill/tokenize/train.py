@@ -27,6 +27,7 @@ class TrainTokenizer(PhasedStage):
     """Train a tokenizer on documents sampled from every source."""
 
     kind = "train_tokenizer"
+    version = 2
 
     train: TrainSettings = setting(factory=TrainSettings, doc="how")
 
