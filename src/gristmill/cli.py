@@ -81,6 +81,9 @@ def _print_result(result: Any, seconds: float) -> None:
         from gristmill.mixtures.plan import MixturePlan
 
         print(MixturePlan.from_dict(tokens["mixture"]))
+        from gristmill.report.encoding import encoding_text
+
+        print(encoding_text(tokens["encoding"]))
         print(f"token shards: {tokens['folder']}")
     print(f"\nfinished in {seconds:.1f} s; figures and output paths: {result.summary_path}")
 
@@ -210,7 +213,9 @@ def retract(
         return
     done = "masked" if mask else "replaced by padding"
     print(f"{found.tokens:,} tokens of {found.documents:,} documents {done} in {found.pieces:,} places")
-    print(f"{found.shards:,} shards written anew; what was removed where: {found.file}")
+    print(
+        f"{found.shards:,} shard{'s' if found.shards != 1 else ''} written anew; what was removed where: {found.file}"
+    )
 
 
 def _lines(file: str | None) -> list[str]:
