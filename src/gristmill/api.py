@@ -25,6 +25,8 @@ from gristmill.recipe import Recipe
 from gristmill.recipe import load as load_recipe
 
 if TYPE_CHECKING:
+    from gristmill.mixtures.plan import MixturePlan
+    from gristmill.report.mixture_preview import Preview
     from gristmill.tokenize.retract import Retraction
     from gristmill.tokenize.shards import TokenShards
     from gristmill.tokenize.where import Origin
@@ -101,6 +103,24 @@ def run(
         if not outcome.failures:
             raise  # else what failed first, a full disk say, is what to show
     return Result(summary, path, tuple(outcome.ran), tuple(outcome.failures), tuple(outcome.blocked))
+
+
+def try_mixture(recipe: Recipe) -> Preview:
+    """The table of shares, tokens and epochs that a run would come to; nothing is run.
+
+    Exact where documents are encoded, else estimated from their bytes, as `basis` says.
+    Raises UserError when the mixture cannot be met, with the nearest that can, and when a source has not been read.
+    """
+    from gristmill.report.mixture_preview import preview
+
+    return preview(make_plan(recipe))
+
+
+def check_mixture(plan: Plan) -> MixturePlan | None:
+    """The solved mixture when all its counts are on disk, else None. Raises UserError when it cannot be met."""
+    from gristmill.report.mixture_preview import known_outcome
+
+    return known_outcome(plan)
 
 
 def refresh_summary(plan: Plan) -> str:

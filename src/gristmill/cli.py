@@ -50,7 +50,9 @@ def run(
     from gristmill.pipeline.progress import make_display
 
     started = time.monotonic()
-    plan = api.plan(api.load(recipe, set_, root=root))
+    plan = api.plan(_load(recipe, set_, root))
+    if stage is None:
+        api.check_mixture(plan)
     if plan.done and stage is None:
         path = api.refresh_summary(plan)
         if not quiet:
@@ -69,6 +71,15 @@ def run(
     if not result.ok:
         _print_failures(result)
         raise typer.Exit(1)
+
+
+def _load(recipe: str, overrides: list[str], root: str | None) -> Any:
+    from gristmill import api
+
+    found = api.load(recipe, overrides, root=root)
+    for note in found.notes:
+        print(f"note: {note}", file=sys.stderr)
+    return found
 
 
 def _print_result(result: Any, seconds: float) -> None:
@@ -107,7 +118,28 @@ def plan(recipe: RecipePath, set_: Overrides = [], root: Root = None) -> None:  
     """Show per stage what is up to date, what would run, and why."""
     from gristmill import api
 
-    print(api.plan(api.load(recipe, set_, root=root)))
+    found = api.plan(_load(recipe, set_, root))
+    print(found)
+    if (mixture := api.check_mixture(found)) is not None:
+        print(f"\n{mixture}")
+
+
+@app.command(name="try")
+def try_(
+    recipe: RecipePath,
+    set_: Overrides = [],  # noqa: B006
+    root: Root = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+) -> None:
+    """Show what a mixture comes to, without running it: available, target, tokens, epochs, share."""
+    import json
+
+    from gristmill import api
+
+    found = api.try_mixture(_load(recipe, set_, root))
+    print(
+        json.dumps({**found.plan.to_dict(), "basis": found.basis, "exact": found.exact}, indent=1) if as_json else found
+    )
 
 
 @app.command()

@@ -24,6 +24,11 @@ BUILT_IN = {
     "dataset": "gristmill.sources.dataset:DatasetSource",
     "stackexchange": "gristmill.sources.stackexchange:StackExchange",
     "gutenberg": "gristmill.sources.gutenberg:Gutenberg",
+    "arxiv": "gristmill.sources.arxiv:Arxiv",
+    "jats": "gristmill.sources.jats:Jats",
+    "hackernews": "gristmill.sources.hackernews:HackerNews",
+    "uspto": "gristmill.sources.uspto:Uspto",
+    "reddit": "gristmill.sources.reddit:Reddit",
     # filters
     "url": "gristmill.filters.url:UrlFilter",
     "language": "gristmill.filters.language:Language",
@@ -32,12 +37,19 @@ BUILT_IN = {
     "c4": "gristmill.filters.c4:C4",
     "fineweb": "gristmill.filters.fineweb:FineWeb",
     "refinedweb_lines": "gristmill.filters.refinedweb_lines:RefinedWebLines",
+    "pii": "gristmill.filters.pii:Pii",
+    "pii_domains": "gristmill.filters.pii_domains:PiiDomains",
+    "quantile": "gristmill.filters.quantile:Quantile",
+    "datatrove": "gristmill.filters.datatrove_block:DatatroveBlock",
     # dedup
     "exact": "gristmill.dedup.exact:Exact",
     "minhash": "gristmill.dedup.minhash:MinHash",
     "substring": "gristmill.dedup.substring:ExactSubstring",
     "url_dedup": "gristmill.dedup.url:UrlDedup",
     "paragraphs": "gristmill.dedup.paragraphs:ParagraphDedup",
+    # evaluation sets
+    "decontaminate": "gristmill.decontamination.stage:Decontaminate",
+    "contamination_report": "gristmill.decontamination.report:ContaminationReport",
 }
 
 ENTRY_POINTS = "gristmill.stages"

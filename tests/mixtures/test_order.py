@@ -8,19 +8,30 @@ from hypothesis import strategies as st
 
 from gristmill.kernels.pack_order import epoch_key, permuted
 from gristmill.mixtures import order as order_module
-from gristmill.mixtures.order import Order, source_key, write_order
+from gristmill.mixtures.order import Order, Population, Targets, source_key, write_order
 
 law = settings(deadline=None, max_examples=50)  # kernels are compiled in the first example
 
 
-def written(path: Path, documents: dict[str, list[int]], targets: dict[str, int], seed: int = 0) -> list[tuple]:
-    """(source, document, epoch, tokens, start) of every entry."""
-    lengths = np.concatenate([np.array(tokens, np.int32) for tokens in documents.values()])
-    counts = {source: len(tokens) for source, tokens in documents.items()}
-    write_order(str(path), lengths, counts, targets, seed)
+def written(
+    path: Path, documents: dict[str, list[int]], targets: dict[str, int], seed: int = 0, memory: int = 1 << 28
+) -> list[tuple]:
+    """(source, document, epoch, tokens, start, component) of every entry."""
+    write(path, documents, Targets([[targets[source] for source in documents]]), seed, memory)
+    return entries_of(path, list(documents))
+
+
+def write(path: Path, documents: dict[str, list[int]], targets: Targets, seed: int = 0, memory: int = 1 << 28):
+    populations = []
+    for number, (source, tokens) in enumerate(documents.items()):
+        np.array(tokens, "<i4").tofile(f"{path}.{source}")
+        populations.append(Population(source, number, len(tokens), f"{path}.{source}"))
+    return write_order(str(path), populations, targets, seed, memory)
+
+
+def entries_of(path: Path, names: list[str]) -> list[tuple]:
     with Order.open(str(path)) as order:
         parts = list(order)
-    names = list(documents)
     return [
         (names[entry[0]], *entry[1:])
         for part in parts
@@ -78,7 +89,7 @@ def test_every_stretch_has_the_proportions_of_the_whole(tmp_path_factory, found)
     entries = written(tmp_path_factory.mktemp("order") / "order.arrow", documents, targets)
     total, given_so_far = sum(targets.values()), Counter()
     longest = {source: max(tokens) for source, tokens in documents.items()}
-    for position, (source, *_, tokens, _start) in enumerate(entries, 1):
+    for position, (source, _, _, tokens, *_) in enumerate(entries, 1):
         given_so_far[source] += tokens
         emitted = sum(given_so_far.values())
         for (

@@ -1,7 +1,7 @@
 """Rows that share a key, found over all shards in bounded memory: split by range of keys, then matched.
 
-    partition: a task per group of shards → <group>.records, <group>.index.npy, <group>.edges, <group>.lengths
-    match:     a task per range of keys   → <range>.edges
+    partition: a task per group of shards → <group>.records, <group>.index, <group>.edges, <group>.scores
+    match:     a task per range of keys   → <range>.edges, <range>.hits
 
 A *record* is a key and the row that has it; an *edge* is a row and the smallest row found with the same key.
 Rows have global numbers (`Scope.first_rows`). A partition task matches its own records first and passes on
@@ -9,9 +9,10 @@ one per key, so boilerplate that stands in every shard is a record per group, no
 
 `<group>.records` is a sequence of runs, each as many records as memory allows; a run is split by range, and
 each piece is its keys (uint64), its checks (uint64, only where keys alone are not proof enough) and its rows
-(uint32, counted from the group's first row). `<group>.index.npy` holds, int64 (runs, ranges + 1), the record
-number where each piece begins. `<group>.lengths` is the bytes (int64) of every document, where the longest is
-to survive. All little-endian.
+(uint32, counted from the group's first row). `<group>.index` holds, int64 (ranges + 1, runs), the record number where
+each piece begins, so that a task reads the two lines of its range. `<group>.scores` is what speaks for every document
+(int64), where another than the first is to survive. `<range>.hits` are pairs (int64) of a row and the row of an earlier
+run's index that has the same key (`key_index`). All little-endian.
 """
 
 from __future__ import annotations
@@ -26,10 +27,12 @@ import numpy as np
 from gristmill import storage
 from gristmill.commit import Commit
 from gristmill.dataset import Batch, ShardRef
+from gristmill.dedup.key_index import IndexPart, KeyIndex
 from gristmill.stage import Scope, Task
 
 MATCH_BYTES = 64  # memory one record takes while it is matched, sorting and hash table included
-MOST_IN_MEMORY = 1 << 24  # records matched at a time even where memory allows more: smaller tasks spread better
+MOST_IN_MEMORY = 1 << 24  # records matched at a time even where memory allows more: smaller tasks spread better,
+FEWEST_RANGES = 512  # unless that made more ranges than this: every range reads a piece of every group
 MOST_GROUPS = 512  # partition tasks aimed at, so that 90,000 shards do not become as many files
 EDGE_ROWS = 1 << 20  # edges read at a time
 
@@ -54,9 +57,14 @@ class KeyedRows(Protocol):
     def survivor(self) -> str: ...
 
     @property
+    def survivor_reads(self) -> tuple[str, ...]: ...
+
+    @property
     def key_columns(self) -> tuple[str, ...]: ...
 
     def records(self, batch: Batch) -> Records: ...
+
+    def scores(self, batch: Batch, source: str) -> np.ndarray: ...
 
 
 @dataclass(frozen=True)
@@ -68,10 +76,17 @@ class ShufflePlan:
     run_records: int  # records a task may hold
 
     @classmethod
-    def of(cls, scope: Scope, keys_per_row: int) -> ShufflePlan:
-        held = max(1024, min(MOST_IN_MEMORY, scope.memory // MATCH_BYTES))
-        ranges = max(1, -(-sum(scope.rows) * keys_per_row * 9 // (8 * held)))  # an eighth spare for uneven ranges
+    def of(cls, scope: Scope, keys_per_row: int, known: int = 0) -> ShufflePlan:
+        """known: records of earlier runs that are matched too."""
+        total = sum(scope.rows) * keys_per_row + known
+        held = max(1024, min(max(MOST_IN_MEMORY, total // FEWEST_RANGES), scope.memory // MATCH_BYTES))
+        ranges = max(1, -(-total * 9 // (8 * held)))  # an eighth spare for uneven ranges
         return cls(tuple(_groups(scope.rows)), ranges, held)
+
+    def bounds(self, rows: tuple[int, ...]) -> tuple[int, ...]:
+        """The first global row of each group, then the number of all rows."""
+        starts = [0, *itertools.accumulate(rows)]
+        return (*(starts[start] for start, _ in self.groups), starts[-1])
 
 
 def _groups(rows: tuple[int, ...]) -> Iterator[tuple[int, int]]:
@@ -108,12 +123,13 @@ class Partition(Task):
     rows: tuple[int, ...]  # documents in each shard
     all_rows: int
     plan: ShufflePlan = field(repr=False)
+    pass_all: bool = False  # leave all matching to the match tasks
 
     def run(self, commit: Commit) -> None:
-        if self.stage.survivor == "longest":
-            with open(commit.path(self.name + ".lengths"), "wb") as lengths:
-                for _, batch in self._batches(("bytes",)):
-                    lengths.write(batch.numbers("bytes").astype("<i8").tobytes())
+        if self.stage.survivor != "first":
+            with open(commit.path(self.name + ".scores"), "wb") as scores:
+                for source, _, batch in self._batches(self.stage.survivor_reads):
+                    scores.write(self.stage.scores(batch, source).astype("<i8").tobytes())
         index: list[np.ndarray] = []
         with (
             open(commit.path(self.name + ".records"), "wb") as records,
@@ -121,8 +137,9 @@ class Partition(Task):
         ):
             for keys, checks, rows in self._runs(commit):
                 index.append(self._write_run(keys, checks, rows, index, records, edges, commit))
-        with open(commit.path(self.name + ".index.npy"), "wb") as stream:
-            np.save(stream, np.stack(index) if index else np.zeros((0, self.plan.ranges + 1), np.int64))
+        with open(commit.path(self.name + ".index"), "wb") as stream:
+            if index:
+                stream.write(np.stack(index, axis=1).astype("<i8").tobytes())
 
     def _runs(self, commit: Commit) -> Iterator[tuple[np.ndarray, np.ndarray | None, np.ndarray]]:
         """Keys, checks and rows of all records in row order, as many at a time as memory allows."""
@@ -131,9 +148,9 @@ class Partition(Task):
         checks = np.empty(most, np.uint64) if self.stage.checked else None
         rows = np.empty(most, np.uint32)
         filled = 0
-        for first, batch in self._batches(self.stage.key_columns):
+        for source, first, batch in self._batches(self.stage.key_columns):
             found = self.stage.records(batch)
-            commit.count(documents=int(batch.keep.sum()), keys=len(found.keys))
+            commit.count(**{f"documents.{source}": int(batch.keep.sum()), "keys": len(found.keys)})
             done = 0
             while done < len(found.keys):
                 part = slice(done, done + min(most - filled, len(found.keys) - done))
@@ -149,11 +166,12 @@ class Partition(Task):
         if filled:
             yield keys[:filled], None if checks is None else checks[:filled], rows[:filled]
 
-    def _batches(self, columns: tuple[str, ...]) -> Iterator[tuple[int, Batch]]:
+    def _batches(self, columns: tuple[str, ...]) -> Iterator[tuple[str, int, Batch]]:
+        """Source, number of the first row within the group, and rows."""
         first = 0
         for shard, rows in zip(self.shards, self.rows, strict=True):
             for batch in shard.batches(columns):
-                yield first + batch.first_row, batch
+                yield shard.source, first + batch.first_row, batch
             first += rows
 
     def _write_run(
@@ -168,8 +186,11 @@ class Partition(Task):
     ) -> np.ndarray:
         from gristmill.kernels.hashing import find_repeats, range_counts, range_order
 
-        places, firsts = find_repeats(keys, checks)
-        write_edges(edges, rows, places, firsts, self.first_row, row_type(self.all_rows), commit)
+        if self.pass_all:
+            places = np.empty(0, np.int64)
+        else:
+            places, firsts = find_repeats(keys, checks)
+            write_edges(edges, rows, places, firsts, self.first_row, row_type(self.all_rows), commit)
         if len(places):
             single = np.ones(len(keys), bool)
             single[places] = False
@@ -187,33 +208,37 @@ class Partition(Task):
 
 
 @dataclass(frozen=True)
-class Match(Task):
-    """Edges between the rows of all groups that share a key of one range."""
+class RangeReader:
+    """The records of one range of keys, from all groups."""
 
-    name: str
     folder: str  # of the partition phase
     first_rows: tuple[int, ...]  # of each group
+    ranges: int
     part: int  # number of the range
     checked: bool
     all_rows: int
 
-    def run(self, commit: Commit) -> None:
-        from gristmill.kernels.hashing import find_repeats
-
-        keys, checks, rows = self._records()
-        places, firsts = find_repeats(keys, checks)
-        with open(commit.path(self.name + ".edges"), "wb") as edges:
-            write_edges(edges, rows, places, firsts, 0, row_type(self.all_rows), commit)
-        commit.count(records=len(keys))
-
-    def _records(self) -> tuple[np.ndarray, np.ndarray | None, np.ndarray]:
+    def read(self) -> tuple[np.ndarray, np.ndarray | None, np.ndarray]:
         """Keys, checks and global rows of the range, in row order as groups and runs are."""
         pieces = [self._pieces(numbered(group)) for group in range(len(self.first_rows))]
         total = sum(int((piece[:, 1] - piece[:, 0]).sum()) for piece in pieces)
         keys, rows = np.empty(total, np.uint64), np.empty(total, row_type(self.all_rows))
         checks = np.empty(total, np.uint64) if self.checked else None
-        size = 20 if self.checked else 12
         filled = 0
+        for found_keys, found_checks, found_rows in self._each(pieces):
+            place = slice(filled, filled + len(found_keys))
+            keys[place], rows[place] = found_keys, found_rows
+            if checks is not None and found_checks is not None:
+                checks[place] = found_checks
+            filled = place.stop
+        return keys, checks, rows
+
+    def parts(self) -> Iterator[tuple[np.ndarray, np.ndarray | None, np.ndarray]]:
+        """The same, a piece of a run at a time."""
+        return self._each([self._pieces(numbered(group)) for group in range(len(self.first_rows))])
+
+    def _each(self, pieces: list[np.ndarray]) -> Iterator[tuple[np.ndarray, np.ndarray | None, np.ndarray]]:
+        size = 20 if self.checked else 12
         for group, first_row in enumerate(self.first_rows):
             if not len(pieces[group]):
                 continue
@@ -222,20 +247,57 @@ class Match(Task):
                     count = int(stop - start)
                     stream.seek(int(start) * size)
                     data = stream.read(count * size)
-                    place = slice(filled, filled + count)
-                    keys[place] = np.frombuffer(data, "<u8", count)
-                    if checks is not None:
-                        checks[place] = np.frombuffer(data, "<u8", count, offset=8 * count)
-                    rows[place] = np.frombuffer(data, "<u4", count, offset=(size - 4) * count)
-                    rows[place] += rows.dtype.type(first_row)
-                    filled += count
-        return keys, checks, rows
+                    keys = np.frombuffer(data, "<u8", count)
+                    checks = np.frombuffer(data, "<u8", count, offset=8 * count) if self.checked else None
+                    rows = np.frombuffer(data, "<u4", count, offset=(size - 4) * count)
+                    kind = row_type(self.all_rows)
+                    yield keys, checks, rows.astype(kind) + kind.type(first_row)
 
     def _pieces(self, group: str) -> np.ndarray:
         """First record and the one after the last of this range in each run that has any, int64 (m, 2)."""
-        with storage.open_input(storage.join(self.folder, group + ".index.npy")) as stream:
-            index = np.load(stream)[:, self.part : self.part + 2]
+        with storage.open_input(storage.join(self.folder, group + ".index")) as stream:
+            runs = stream.seek(0, 2) // (8 * (self.ranges + 1))
+            stream.seek(8 * runs * self.part)
+            index = np.frombuffer(stream.read(16 * runs), "<i8").reshape(2, runs).T
         return index[index[:, 1] > index[:, 0]]
+
+
+@dataclass(frozen=True)
+class Match(Task):
+    """Edges between the rows of all groups that share a key of one range, and hits in the indexes of earlier runs."""
+
+    name: str
+    records: RangeReader
+    known: tuple[KeyIndex, ...] = ()
+
+    def run(self, commit: Commit) -> None:
+        from gristmill.kernels.hashing import find_repeats
+
+        keys, checks, rows = self.records.read()
+        count, kind = len(keys), row_type(self.records.all_rows)
+        hits = np.empty((0, 2), np.int64)
+        if self.known:
+            part = self._known()
+            keys = np.concatenate([part.keys, keys])
+            checks = None if checks is None or part.checks is None else np.concatenate([part.checks, checks])
+            places, firsts = find_repeats(keys, checks)
+            mine = places >= len(part.keys)  # a key of several indexes stands first in the earliest
+            places, firsts = places[mine] - len(part.keys), firsts[mine]
+            hit = firsts < len(part.keys)
+            hits = np.stack([rows[places[hit]].astype(np.int64), part.rows[firsts[hit]]], axis=1)
+            places, firsts = places[~hit], firsts[~hit] - len(part.keys)
+        else:
+            places, firsts = find_repeats(keys, checks)
+        with open(commit.path(self.name + ".edges"), "wb") as edges:
+            write_edges(edges, rows, places, firsts, 0, kind, commit)
+        if self.known:
+            with open(commit.path(self.name + ".hits"), "wb") as stream:
+                stream.write(hits.astype("<i8").tobytes())
+            commit.count(hits=len(hits))
+        commit.count(records=count)
+
+    def _known(self) -> IndexPart:
+        return KeyIndex.read_all(self.known, self.records.part, self.records.ranges)
 
 
 def write_edges(

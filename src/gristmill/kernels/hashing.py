@@ -139,3 +139,38 @@ def range_order(keys: np.ndarray, starts: np.ndarray) -> np.ndarray:
         order[starts[part]] = place
         starts[part] += 1
     return order
+
+
+@njit(cache=True, nogil=True)
+def run_ranks(keys: np.ndarray, order: np.ndarray) -> np.ndarray:
+    """How many equal keys stand before each in a stable order, int64 (n,), by place in that order."""
+    ranks = np.zeros(len(order), np.int64)
+    for place in range(1, len(order)):
+        if keys[order[place]] == keys[order[place - 1]]:
+            ranks[place] = ranks[place - 1] + 1
+    return ranks
+
+
+@njit(cache=True, nogil=True)
+def leader_pairs(keys: np.ndarray, rows: np.ndarray, order: np.ndarray, skipped: int, most: int) -> np.ndarray:
+    """Pairs of a row and each of the `most` first ones with the same key, int64 (n, 2), different rows only.
+
+    order: the stable order of the keys; rows: int64, ascending. The first `skipped` records are nobody's left row.
+    """
+    count = 0
+    for write in range(2):
+        pairs = np.empty((count if write else 0, 2), np.int64)
+        written = start = 0
+        for place in range(len(order)):
+            if keys[order[place]] != keys[order[start]]:
+                start = place
+            if order[place] < skipped:
+                continue
+            for leader in range(start, min(place, start + most)):
+                if rows[order[leader]] != rows[order[place]]:
+                    if write:
+                        pairs[written, 0] = rows[order[place]]
+                        pairs[written, 1] = rows[order[leader]]
+                    written += 1
+        count = written
+    return pairs

@@ -91,6 +91,7 @@ class EncodedSource:
     shards: tuple[str, ...]
     documents: tuple[int, ...]  # in each shard
     tokens: int  # in all shards
+    bytes: int = 0  # of text, in all shards
     counts: Mapping[str, int] = field(default_factory=dict, compare=False)  # of the receipts
 
     @classmethod
@@ -105,7 +106,7 @@ class EncodedSource:
                 raise FileNotFoundError(f"{folder}/{shard}: not encoded yet")
             documents.append(receipt.counts.get("documents", 0))
             counts.update(receipt.counts)
-        return cls(source, folder, shards, tuple(documents), counts["tokens"], counts)
+        return cls(source, folder, shards, tuple(documents), counts["tokens"], counts["bytes"], counts)
 
     def open(self, number: int) -> AbstractContextManager[EncodedShard]:
         return EncodedShard.open(self.folder, self.shards[number])
@@ -117,6 +118,11 @@ class EncodedSource:
     @classmethod
     def from_dict(cls, source: str, folder: str, values: Mapping[str, Any]) -> EncodedSource:
         return cls(source, folder, tuple(values["shards"]), tuple(values["documents"]), values["tokens"])
+
+    def lengths(self, shard: str) -> np.ndarray:
+        """Tokens of every document of a shard, int32 (documents,)."""
+        with EncodedShard.open(self.folder, shard) as found:
+            return found.lengths.copy()
 
     @property
     def encoding(self) -> Encoding | None:

@@ -4,41 +4,40 @@ from __future__ import annotations
 
 import json
 import re
-import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-import xxhash
 
 from gristmill import storage
-from gristmill.commit import Commit, read_receipt
+from gristmill.commit import Commit
 from gristmill.errors import UserError
 from gristmill.mixtures import plan as mixture_plan
-from gristmill.mixtures.order import Order, write_order
-from gristmill.mixtures.plan import Available, MixturePlan
+from gristmill.mixtures.order import Order, Targets, write_order
+from gristmill.mixtures.plan import Available, MixturePlan, read_plan
+from gristmill.mixtures.populations import gather
+from gristmill.mixtures.select import counted
+from gristmill.mixtures.shuffle import warm as warm_shuffle
 from gristmill.mixtures.solver import solve
 from gristmill.mixtures.spec import Mixture
+from gristmill.mixtures.tree import Leaf, resolve
 from gristmill.stage import Location, Phase, PhasedStage, Scope, Task, setting
 from gristmill.tokenize.encode import tokenizer_location
-from gristmill.tokenize.encoded import EncodedShard, EncodedSource, Encoding
+from gristmill.tokenize.encoded import EncodedSource, Encoding
+from gristmill.tokenize.index import SHARDS, WriteIndex
 from gristmill.tokenize.layouts import Packing, concat, whole_documents
 from gristmill.tokenize.sequences import BATCH_TOKENS, SequenceWriter, fill
-from gristmill.tokenize.tokenizer_file import TokenizerFile
 
 SHARD_TOKENS = 1 << 26
 ORDER = "order.arrow"
 SOURCES = "sources.json"
-INDEX = "index.json"
-SHARDS = "shards"
 
 
 class Pack(PhasedStage):
     """Put encoded documents end to end in the mixture's order and cut them into rows of equal length."""
 
     kind = "pack"
-    version = 2
+    version = 3
     needs = ()
 
     tokenizer: Location | None = setting(None, "a tokenizer's file; null: the one trained by this recipe")
@@ -51,8 +50,7 @@ class Pack(PhasedStage):
     def warm(self) -> None:
         from gristmill.kernels.best_fit import best_fit, copy_spans
 
-        with tempfile.NamedTemporaryFile() as file:
-            write_order(file.name, np.ones(2, np.int32), {"a": 1, "b": 1}, {"a": 1, "b": 1}, 0)
+        warm_shuffle()
         best_fit(np.ones(1, np.int32), 1)
         one = np.zeros(1, np.int64)
         for dtype in (np.uint16, np.uint32):
@@ -69,11 +67,15 @@ class Pack(PhasedStage):
             )
             for source in self.sources
         )
-        plan = solve(
-            self.mixture,
-            {source.source: Available(sum(source.documents), source.tokens) for source in sources},
-        )
         check_ends(sources)
+        tree = resolve(self.mixture, self.sources)
+        leaves = tuple(tree.leaves())
+        selected = {s: scope.inputs[f"select.{s}"] for s in self.sources if f"select.{s}" in scope.inputs}
+        plan = solve(self.mixture, available(leaves, sources, selected), tree, self.sequence_length)
+        order = OrderDocuments("order", sources, leaves, selected, plan, self.mixture, scope.memory)
+        yield Phase("order", scope.folder, (order,))
+
+        plan = read_plan(scope.folder)
         length = self.sequence_length
         rows = plan.tokens // length
         if not rows and self.packing == "concat":
@@ -81,8 +83,6 @@ class Pack(PhasedStage):
                 f"the mixture has {plan.tokens:,} tokens, less than one sequence of {length:,}",
                 hint="lower tokenize.sequence_length, or see what the filters dropped",
             )
-        yield Phase("order", scope.folder, (OrderDocuments("order", sources, plan),))
-
         shard_rows = self.shard_sequences or max(1, SHARD_TOKENS // length)
         if self.packing != "concat":
             rows = -(-plan.tokens // length)  # if nothing were padded; an output file gets what begins in its share
@@ -156,31 +156,63 @@ def fingerprint(folder: str) -> str:
     return found[1] if found else ""
 
 
+def available(
+    leaves: Sequence[Leaf], sources: Sequence[EncodedSource], selected: Mapping[str, str]
+) -> dict[str, Available]:
+    """What each component offers. selected: folders of the `select` stages, by source."""
+    found: dict[str, Available] = {}
+    for source in sources:
+        mine = [leaf for leaf in leaves if leaf.source == source.source]
+        if source.source in selected:
+            found |= counted(selected[source.source], source.shards, mine)
+        else:
+            offer = Available(sum(source.documents), source.tokens, source.bytes)
+            found |= {leaf.name: offer for leaf in mine}
+    return found
+
+
 @dataclass(frozen=True)
 class OrderDocuments(Task):
     """Writes the plan, the order of all documents, and the shards that the order counts them in."""
 
     name: str
     sources: tuple[EncodedSource, ...]
+    leaves: tuple[Leaf, ...]
+    selected: Mapping[str, str]  # folders of the `select` stages, by source
     plan: MixturePlan
+    mixture: Mixture | None
+    memory: int  # bytes
     units = "orders"
 
     def run(self, commit: Commit) -> None:
-        counts = {source.source: sum(source.documents) for source in self.sources}
-        with tempfile.TemporaryFile() as file:  # lengths of all documents: on disk, they grow with the corpus
-            for source in self.sources:
-                for name in source.shards:
-                    with EncodedShard.open(source.folder, name) as shard:
-                        shard.lengths.astype(np.int32).tofile(file)
-            file.flush()
-            lengths = np.memmap(file, np.int32, "r", shape=(sum(counts.values()),))
-            entries = write_order(commit.path(ORDER), lengths, counts, self.plan.targets, self.plan.seed)
+        scratch: list[str] = []
+
+        def temporary(name: str) -> str:
+            scratch.append(name)
+            return commit.path(name)
+
+        try:
+            populations = gather(self.leaves, self.sources, self.selected, temporary)
+            written = write_order(
+                commit.path(ORDER), populations, self.targets(), self.plan.seed, self.memory // 4, temporary("shuffle")
+            )
+        finally:
+            for name in scratch:  # lengths of all documents and the like: on disk, they grow with the corpus
+                commit.forget(name)
+        plan = self.plan.measured(dict(zip(self.plan.targets, written.tokens, strict=True)))
         with open(commit.path(mixture_plan.FILE), "w", encoding="utf-8") as stream:
-            json.dump(self.plan.to_dict(), stream, indent=1, sort_keys=True)
+            json.dump(plan.to_dict(), stream, indent=1, sort_keys=True)
             stream.write("\n")
         with open(commit.path(SOURCES), "w", encoding="utf-8") as stream:
             json.dump({source.source: source.to_dict() for source in self.sources}, stream)
-        commit.count(entries=entries, tokens=self.plan.tokens)
+        commit.count(entries=written.entries, tokens=plan.tokens)
+
+    def targets(self) -> Targets:
+        rows = self.plan.rows
+        if self.mixture is not None and self.mixture.unit == "documents":
+            return Targets([[row.documents_taken or 0 for row in rows]], by_documents=True)
+        phases = [[phase.taken[row.name] for row in rows] for phase in self.plan.phases]
+        return Targets(phases or [[row.taken for row in rows]])
 
 
 @dataclass(frozen=True)
@@ -219,82 +251,3 @@ class PackShard(Task):
                 writer.write(fill(layout, sources, self.encoding, length))
         tokens = writer.rows * length - writer.padding
         commit.count(sequences=writer.rows, tokens=tokens, pieces=writer.pieces, padding=writer.padding)
-
-
-@dataclass(frozen=True)
-class WriteIndex(Task):
-    """Writes the index and a copy of the tokenizer, so that the folder is all a training run needs."""
-
-    name: str
-    folder: str
-    shards: tuple[str, ...]
-    plan: MixturePlan
-    encoding: Encoding
-    tokenizer: str
-    sequence_length: int
-    packing: Packing
-    fingerprint: str
-    ends: dict[str, int]
-    units = "indexes"
-
-    def run(self, commit: Commit) -> None:
-        entries: list[dict[str, Any]] = []
-        for name in self.shards:
-            receipt = read_receipt(self.folder, name)
-            if receipt is None:
-                raise FileNotFoundError(f"{self.folder}/{name}: not packed yet")
-            (file,) = receipt.files
-            entries.append(
-                {
-                    "name": f"{SHARDS}/{file.name}",
-                    "sequences": receipt.counts["sequences"],
-                    "tokens": receipt.counts["tokens"],
-                    "padding": receipt.counts["padding"],
-                    "masked": 0,
-                    "bytes": file.bytes,
-                    "checksum": f"xxh3-128:{file.checksum}",
-                }
-            )
-        sequences, tokens, padding = (sum(e[key] for e in entries) for key in ("sequences", "tokens", "padding"))
-        digest = xxhash.xxh3_128_hexdigest("\n".join(entry["checksum"] for entry in entries).encode())
-        encoding = self.encoding
-        index = {
-            "format": "gristmill tokens 1",
-            "id": digest,  # of this order of these documents; stays when documents are retracted
-            "fingerprint": self.fingerprint,  # of the recipe's settings and inputs, as in the folder's name
-            "sequence_length": self.sequence_length,
-            "packing": self.packing,
-            "sequences": sequences,
-            "tokens": tokens,  # of documents
-            "padding": padding,
-            "masked": 0,  # of documents that were retracted, their tokens left as context
-            "dropped_tokens": self.plan.tokens - tokens,  # the last sequence when it is not full
-            "tokenizer": {
-                "file": encoding.file,
-                "checksum": f"xxh3-128:{encoding.tokenizer}",
-                "scheme": encoding.scheme,
-                "vocabulary": encoding.vocabulary,
-                "bos": encoding.bos,
-                "bos_id": encoding.bos_id,
-                "eos": encoding.eos,
-                "eos_id": encoding.eos_id,
-                "pad_id": encoding.pad_id,
-            },
-            "documents": self.ends,  # encoded ones, and how many have the begin and the end token exactly once
-            "dtype": encoding.dtype,
-            "sources": [row.source for row in self.plan.rows],
-            "shards": entries,
-            "retractions": [],
-        }
-        tokenizer = TokenizerFile.read(self.tokenizer, encoding.scheme)
-        if tokenizer.checksum != self.encoding.tokenizer:
-            raise UserError(
-                f"{self.tokenizer} is not the file that the documents were encoded with",
-                hint="put the old file back, or run again to encode with the new one",
-            )
-        with open(commit.path(encoding.file), "wb") as stream:
-            stream.write(tokenizer.content)
-        with open(commit.path(INDEX), "w", encoding="utf-8") as text:
-            json.dump(index, text, indent=1, ensure_ascii=False)
-            text.write("\n")
-        commit.count(dropped_tokens=self.plan.tokens - tokens)

@@ -21,8 +21,9 @@ import pyarrow.compute as pc
 
 from gristmill import storage
 from gristmill.commit import RECEIPT, FileEntry, checksum, read_receipt
+from gristmill.tokenize.index import INDEX
 from gristmill.tokenize.requests import Match
-from gristmill.tokenize.shards import INDEX, ShardEntry, TokenShards
+from gristmill.tokenize.shards import ShardEntry, TokenShards
 
 How = Literal["pad", "mask"]
 FOLDER = "retractions"

@@ -11,8 +11,9 @@ from typing import Literal, NamedTuple, Self
 
 from pydantic import model_validator
 
-from gristmill.mixtures.solver import check_sources
+from gristmill.mixtures.select import SelectDocuments, as_part, parts_of
 from gristmill.mixtures.spec import Mixture
+from gristmill.mixtures.tree import resolve
 from gristmill.stage import Location, PhasedStage, Settings, setting
 from gristmill.tokenize import falcon
 from gristmill.tokenize.engines import Name
@@ -151,10 +152,12 @@ class Node(NamedTuple):
     stage: PhasedStage
     needs: tuple[str, ...]  # other nodes whose folders it reads
     sources: tuple[str, ...]  # sources whose shards it reads
+    columns: tuple[str, ...] = ()  # value columns of these that it reads
 
 
 def nodes(mixture: Mixture | None, tokenize: Tokenize, sources: list[str]) -> list[Node]:
-    """The nodes of one recipe: a tokenizer if one is trained, `encode` per source that takes part, `pack`.
+    """The nodes of one recipe: a tokenizer if one is trained, `encode` per source that takes part, `select` per
+    source of which only parts do, `pack`.
 
     sources: all of the recipe's, in its order. A tokenizer is trained on all of them, whatever the mixture,
     so that another mixture encodes nothing again.
@@ -165,9 +168,8 @@ def nodes(mixture: Mixture | None, tokenize: Tokenize, sources: list[str]) -> li
     from gristmill.tokenize.pack import Pack
     from gristmill.tokenize.train import TrainTokenizer
 
-    if mixture is not None:
-        check_sources(mixture, sources)
-    taking_part = [source for source in sources if mixture is None or source in mixture.sources]
+    leaves = list(resolve(mixture, sources).leaves())
+    taking_part = [source for source in sources if any(leaf.source == source for leaf in leaves)]
     found: list[Node] = []
     needs: tuple[str, ...] = ()
     if tokenize.train is not None:
@@ -182,6 +184,12 @@ def nodes(mixture: Mixture | None, tokenize: Tokenize, sources: list[str]) -> li
         engine=tokenize.engine,
     )
     found += [Node(f"encode.{source}", encode.model_copy(), needs, (source,)) for source in taking_part]
+    selected: list[Node] = []
+    for source in taking_part:
+        mine = parts_of([leaf for leaf in leaves if leaf.source == source])
+        if any(leaf.selects for leaf in mine):
+            select = SelectDocuments(source=source, parts=tuple(as_part(leaf) for leaf in mine))
+            selected.append(Node(f"select.{source}", select, (f"encode.{source}",), (source,), select.columns))
     pack = Pack(
         tokenizer=tokenize.tokenizer,
         sources=tuple(taking_part),
@@ -190,6 +198,5 @@ def nodes(mixture: Mixture | None, tokenize: Tokenize, sources: list[str]) -> li
         packing=tokenize.packing,
         shard_sequences=tokenize.shard_sequences,
     )
-    encoded = tuple(f"encode.{source}" for source in taking_part)
-    found.append(Node("tokens", pack, (*needs, *encoded), tuple(taking_part)))
-    return found
+    reads = (*needs, *(f"encode.{source}" for source in taking_part), *(node.name for node in selected))
+    return [*found, *selected, Node("tokens", pack, reads, tuple(taking_part))]

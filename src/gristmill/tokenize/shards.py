@@ -19,10 +19,8 @@ import pyarrow as pa
 from gristmill import storage
 from gristmill.commit import checksum
 from gristmill.errors import GristmillError, UserError, nearest
+from gristmill.tokenize.index import FORMAT, INDEX
 from gristmill.tokenize.tokenizer_file import TokenizerFile
-
-INDEX = "index.json"
-FORMAT = "gristmill tokens 1"
 
 
 class DamagedShards(GristmillError):
