@@ -3,8 +3,8 @@
     python benchmarks/compile_time.py
 
 Each figure is of a process of its own that imports the filters and runs each of them on a small batch: first with an empty cache,
-then three times with what that left. A run compiles once, in its parent; workers start with the cache. Target: a worker with the four
-filters of FineWeb's chain is hot in under 2 s of CPU time, its imports included.
+then three times with what that left. A run compiles once, in its parent; workers start with the cache. Target: a worker with
+FineWeb's four filters is hot in under 2 s of CPU time, its imports included.
 """
 
 from __future__ import annotations

@@ -23,7 +23,7 @@ import pyarrow.parquet as pq
 from gristmill.commit import Commit, read_receipt
 from gristmill.dataset import ShardRef
 from gristmill.documents import DOCUMENT_SCHEMA
-from gristmill.mixtures.order import write_order
+from gristmill.mixtures.order import Population, Targets, write_order
 from gristmill.stage import PhasedStage, Scope
 from gristmill.tokenize.encode import Encode
 from gristmill.tokenize.encoded import FOLDER
@@ -143,11 +143,14 @@ def main() -> None:
         report("pack stage", tokens / 1e6, "million tokens", seconds["shards"])
 
         count = 1_000_000
-        lengths = np.random.default_rng(0).integers(1, 2000, 2 * count).astype(np.int32)
-        counts = {"web": count, "books": count}
-        targets = {"web": int(lengths[:count].sum()), "books": int(lengths[count:].sum())}
+        lengths = np.random.default_rng(0).integers(1, 2000, 2 * count).astype("<i4")
+        populations = []
+        for number, name in enumerate(("web", "books")):
+            lengths[number * count :][:count].tofile(f"{folder}/{name}.lengths")
+            populations.append(Population(name, number, count, f"{folder}/{name}.lengths"))
+        targets = Targets([[int(lengths[:count].sum()), int(lengths[count:].sum())]])
         started = time.process_time()
-        write_order(f"{folder}/order.arrow", lengths, counts, targets, 0)
+        write_order(f"{folder}/order.arrow", populations, targets, 0)
         report("order of two sources", 2 * count / 1e6, "million documents", time.process_time() - started)
 
 

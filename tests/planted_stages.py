@@ -21,7 +21,7 @@ import pyarrow.parquet as pq
 from gristmill.commit import Commit
 from gristmill.dataset import LayerWriter, ShardRef, drop_reasons, layer_schema
 from gristmill.kernels.text import CUTS
-from gristmill.stage import Filter, GlobalStage, Phase, Scope, Task, setting
+from gristmill.stage import Filter, GlobalStage, ModelRef, Phase, Scope, SourceRef, Task, TrainedModel, setting
 
 KINDS = {
     "planted_length": "PlantedLength",
@@ -30,6 +30,8 @@ KINDS = {
     "planted_twins": "PlantedTwins",
     "planted_follower": "PlantedFollower",
     "planted_slow_start": "PlantedSlowStart",
+    "planted_mean": "PlantedMean",
+    "planted_by_mean": "PlantedByMean",
 }
 
 
@@ -211,3 +213,49 @@ class TwinLayer(Task):
             drops = drop_reasons(self.stage, ("twin",), np.where(twins, 0, -1))
             writer.write({f"{self.stage}.first": mine, "drop": drops})
         writer.close()
+
+
+class PlantedMean(TrainedModel):
+    """A model: the mean length of the surviving texts of some sources, times a factor."""
+
+    kind = "planted_mean"
+    makes = "planted mean"
+    of: list[SourceRef] = setting(..., "sources")
+    factor: float = setting(1.0, "what the mean is multiplied by")
+
+    def phases(self, scope):
+        yield Phase("train", scope.folder, (MeanTask("mean", scope.shards, self.factor),))
+
+
+@dataclass(frozen=True)
+class MeanTask(Task):
+    name: str
+    shards: tuple[ShardRef, ...]
+    factor: float
+
+    def run(self, commit: Commit) -> None:
+        lengths = [batch.texts.lengths[batch.keep] for shard in self.shards for batch in shard.batches(texts=True)]
+        with open(commit.path("mean.txt"), "w") as stream:
+            stream.write(str(float(np.concatenate(lengths).mean()) * self.factor))
+
+
+class PlantedByMean(Filter):
+    """Drop texts whose length, measured in means of a model, exceeds a limit."""
+
+    kind = "planted_by_mean"
+    uses_models = "planted mean"
+    rules = ("too_long",)
+    values = pa.schema([("means", pa.float64())])
+    signal_settings: ClassVar[tuple[str, ...]] = ("model",)
+    model: ModelRef = setting(..., "the mean")
+    limit: float = setting(1.0, "most means")
+
+    def model_files(self, location):
+        return (location + "/mean.txt",)
+
+    def signals(self, batch):
+        with open(self.model_files(self.model_location(self.model))[0]) as stream:
+            return {"means": batch.texts.lengths / float(stream.read())}
+
+    def decide(self, batch):
+        return self.first_rule(self.value(batch, "means") > self.limit)

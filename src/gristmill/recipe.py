@@ -1,6 +1,8 @@
 """YAML → typed recipe.
 
     input: crawl/*.warc.gz                 # what sources read unless they say otherwise
+    models:
+      english: {train_perplexity: {source: wikipedia, language: en}}
     sources:
       web:
         read: {warc: {extract: {engine: resiliparse}}}
@@ -24,22 +26,32 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from pydantic import BaseModel, ValidationError
 
 from gristmill import storage, yamltree
 from gristmill.errors import UserError, nearest
+from gristmill.references import Item, needs, ordered
 from gristmill.registry import loadable, stage_class
-from gristmill.stage import CommandLineText, Filter, PhasedStage, Settings, Source, Stage, nested_settings
+from gristmill.stage import (
+    CommandLineText,
+    Filter,
+    PhasedStage,
+    Settings,
+    Source,
+    Stage,
+    TrainedModel,
+    nested_settings,
+)
 
 if TYPE_CHECKING:
     from gristmill.mixtures.spec import Mixture
     from gristmill.tokenize.settings import Tokenize
 
-TOP = ("input", "root", "memory", "sources", "stages", "mixture", "tokenize")
+TOP = ("input", "root", "memory", "models", "sources", "stages", "mixture", "tokenize")
 SOURCE = ("read", "input", "group", "drop_early", "stages")
-RESERVED = ("all", "documents", "statistics", "text", "tokenizer", "tokens")
+RESERVED = ("all", "documents", "models", "statistics", "text", "tokenizer", "tokens")
 DEFAULT_MEMORY = "1 GiB"
 _UNITS = {
     "": 1,
@@ -79,11 +91,14 @@ class Recipe:
     path: str
     root: str
     memory: int  # bytes one task of a global stage may hold
+    models: Mapping[str, TrainedModel]
     sources: Mapping[str, SourceSpec]
+    order: tuple[Item, ...]  # ("sources" or "models", name), each after what it reads
     stages: tuple[Stage, ...]
     mixture: Mixture | None
     tokenize: Tokenize | None
     tree: yamltree.Tree
+    notes: tuple[str, ...] = ()  # what was done to it on loading that the user should know
 
     def where(self, *path: str | int) -> str:
         return self.tree.where(path)
@@ -94,13 +109,14 @@ def load(path: str, overrides: Sequence[str] = (), root: str | None = None) -> R
 
     Raises UserError for everything that is wrong with it.
     """
+    from gristmill.mixtures.files import override
+
     tree = yamltree.load(path)
-    for assignment in overrides:
-        tree.override(assignment)
-    return build(tree, root)
+    notes = override(tree, overrides)
+    return build(tree, root, notes)
 
 
-def build(tree: yamltree.Tree, root: str | None = None) -> Recipe:
+def build(tree: yamltree.Tree, root: str | None = None, notes: Sequence[str] = ()) -> Recipe:
     check = _Checker(tree)
     top = check.mapping((), TOP)
     name = re.sub(r"\.ya?ml$", "", os.path.basename(tree.name)) or "recipe"
@@ -114,8 +130,8 @@ def build(tree: yamltree.Tree, root: str | None = None) -> Recipe:
         raise UserError(
             "`sources:` is missing or empty", where=tree.where(("sources",)), hint="name at least one source"
         )
+    models = {model: check.trained_model(model) for model in check.mapping(("models",))}
     sources = {source: check.source(source) for source in top["sources"]}
-    _refuse_cycles(sources, tree)
     stages = tuple(check.stages(("stages",)))
     for number, stage in enumerate(stages):
         if not isinstance(stage, PhasedStage):
@@ -131,6 +147,7 @@ def build(tree: yamltree.Tree, root: str | None = None) -> Recipe:
                     f"a second stage named {stage.name!r}, beside the one in sources.{source}",
                     f"give one of them a name: {stage.kind}: {{name: …}}",
                 )
+    order = ordered(needs(check.settings, sources, models, tree))
     memory = check.size(("memory",), DEFAULT_MEMORY)
     if not memory:
         raise check.fail(("memory",), "a task needs some memory, found 0")
@@ -140,11 +157,14 @@ def build(tree: yamltree.Tree, root: str | None = None) -> Recipe:
         tree.name,
         place,
         memory,
+        models,
         sources,
+        order,
         stages,
         mixture,
         tokenize,
         tree,
+        tuple(notes),
     )
 
 
@@ -153,6 +173,7 @@ class _Checker:
 
     def __init__(self, tree: yamltree.Tree) -> None:
         self.tree = tree
+        self.settings: dict[yamltree.Path, Stage] = {}  # every stage by where its settings stand
         self.base = (
             os.path.dirname(os.path.abspath(tree.name))
             if not storage.is_remote(tree.name)
@@ -214,6 +235,20 @@ class _Checker:
             raise self.fail(path, f"expected bytes such as '512 MiB' or '4 GiB', found {value!r}")
         return int(float(found[1]) * _UNITS[found[2]])
 
+    def trained_model(self, name: str) -> TrainedModel:
+        path: yamltree.Path = ("models", name)
+        if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_-]*", name):
+            raise self.fail(path, f"{name!r} is no name for a model", "letters, digits, - and _ only")
+        kinds = ", ".join(_kinds(TrainedModel))
+        if (item := self.at(path)) is None:
+            raise self.fail(
+                path, "nothing says how it is trained", f"for example {{KIND: {{settings}}}}; kinds: {kinds}"
+            )
+        model = self.stage(path, item)
+        if not isinstance(model, TrainedModel):
+            raise self.fail(path, f"{model.kind!r} trains no model", f"kinds that do: {kinds}")
+        return cast(TrainedModel, model.named(name))
+
     def source(self, name: str) -> SourceSpec:
         path: yamltree.Path = ("sources", name)
         if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_-]*", name):
@@ -264,6 +299,8 @@ class _Checker:
             stage = self.stage((*path, number), item)
             if isinstance(stage, Source):
                 raise self.fail((*path, number), f"{stage.kind!r} reads raw input", "give it as `read:` of a source")
+            if isinstance(stage, TrainedModel):
+                raise self.fail((*path, number), f"{stage.kind!r} trains a model", "give it a name under `models:`")
             if stage.name in seen:
                 raise self.fail(
                     (*path, number),
@@ -297,6 +334,7 @@ class _Checker:
         if name in RESERVED:
             raise self.fail((*inner, "name"), f"{name!r} is a name the pipeline itself uses")
         stage = self.model(cls, {key: value for key, value in settings.items() if key != "name"}, inner)
+        self.settings[inner] = stage
         return stage.named(str(name)) if name else stage
 
     def model(self, cls: type[Model], settings: Any, path: yamltree.Path) -> Model:
@@ -311,8 +349,14 @@ class _Checker:
         mixture = tokenize = None
         if self.at(("mixture",)) is not None:
             from gristmill.mixtures.spec import Mixture
+            from gristmill.mixtures.tree import resolve
 
             mixture = self.model(Mixture, self.mapping(("mixture",)), ("mixture",))
+            try:
+                resolve(mixture, list(sources))
+            except UserError as error:
+                where = self.tree.where(tuple(error.message.split(" ")[0].strip(":").split(".")))
+                raise UserError(error.message, where=where, hint=error.hint) from None
             if self.at(("tokenize",)) is None:
                 raise self.fail(("mixture",), "a mixture is over tokens; `tokenize:` is missing")
         if self.at(("tokenize",)) is not None:
@@ -358,22 +402,6 @@ def _more(error: ValidationError) -> str | None:
 @cache
 def _kinds(base: type[Stage]) -> tuple[str, ...]:
     return tuple(kind for kind, cls in loadable().items() if issubclass(cls, base))
-
-
-def _refuse_cycles(sources: Mapping[str, SourceSpec], tree: yamltree.Tree) -> None:
-    """Sources may read other sources' datasets, but not in a ring."""
-    for start in sources:
-        path, here = [start], start
-        while (of := sources[here].read.reads_source) is not None:
-            where = tree.where(("sources", here, "read"))
-            if of not in sources:
-                raise UserError(f"sources.{here}.read: no source {of!r}.{nearest(of, sources)}", where=where)
-            path.append(of)
-            if of == start:
-                raise UserError(f"a cycle: {' reads '.join(path)}", where=where, hint="one of them must read raw input")
-            if of in path[:-1]:
-                break  # a ring further on; it is reported when its own member is the start
-            here = of
 
 
 __all__ = ["Recipe", "Settings", "SourceSpec", "build", "load"]

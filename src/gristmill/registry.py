@@ -24,6 +24,12 @@ BUILT_IN = {
     "dataset": "gristmill.sources.dataset:DatasetSource",
     "stackexchange": "gristmill.sources.stackexchange:StackExchange",
     "gutenberg": "gristmill.sources.gutenberg:Gutenberg",
+    "arxiv": "gristmill.sources.arxiv:Arxiv",
+    "code": "gristmill.sources.code:Code",
+    "jats": "gristmill.sources.jats:Jats",
+    "hackernews": "gristmill.sources.hackernews:HackerNews",
+    "uspto": "gristmill.sources.uspto:Uspto",
+    "reddit": "gristmill.sources.reddit:Reddit",
     # filters
     "url": "gristmill.filters.url:UrlFilter",
     "language": "gristmill.filters.language:Language",
@@ -33,12 +39,23 @@ BUILT_IN = {
     "fineweb": "gristmill.filters.fineweb:FineWeb",
     "redpajama_signals": "gristmill.filters.redpajama:RedPajamaSignals",
     "refinedweb_lines": "gristmill.filters.refinedweb_lines:RefinedWebLines",
+    "pii": "gristmill.filters.pii:Pii",
+    "pii_domains": "gristmill.filters.pii_domains:PiiDomains",
+    "classifier": "gristmill.filters.classifier:Classifier",
+    "train_classifier": "gristmill.filters.train_classifier:TrainClassifier",
+    "quantile": "gristmill.filters.quantile:Quantile",
+    "datatrove": "gristmill.filters.datatrove_block:DatatroveBlock",
     # dedup
     "exact": "gristmill.dedup.exact:Exact",
     "minhash": "gristmill.dedup.minhash:MinHash",
+    "containment": "gristmill.dedup.containment:Containment",
     "substring": "gristmill.dedup.substring:ExactSubstring",
     "url_dedup": "gristmill.dedup.url:UrlDedup",
     "paragraphs": "gristmill.dedup.paragraphs:ParagraphDedup",
+    "sentences": "gristmill.dedup.sentences:SentenceDedup",
+    # evaluation sets
+    "decontaminate": "gristmill.decontamination.stage:Decontaminate",
+    "contamination_report": "gristmill.decontamination.report:ContaminationReport",
 }
 
 ENTRY_POINTS = "gristmill.stages"

@@ -26,10 +26,11 @@ stages drop: what a stage writes depends on the text and on the columns it names
 from __future__ import annotations
 
 import os
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Self
 
 import numpy as np
 import pyarrow as pa
@@ -90,6 +91,37 @@ Location = Annotated[
 """A path or URL in a recipe; relative ones are seen from the recipe's folder."""
 
 
+class SourceName(str):
+    """The name of a source of the recipe in a setting."""
+
+
+SourceRef = Annotated[str, AfterValidator(SourceName)]
+"""The name of a source of the recipe; its settings' owner comes after that source."""
+
+
+class ModelName(str):
+    """The name of a model of the recipe in a setting."""
+
+
+class ModelLocation(str):
+    """The resolved path or URL of a model in a setting; the content of its files goes into fingerprints."""
+
+
+_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]*")
+
+
+def _resolve_model(value: Any, info: ValidationInfo) -> Any:
+    return value if isinstance(value, str) and _NAME.fullmatch(value) else _resolve(value, info)
+
+
+def _name_or_location(value: str) -> str:
+    return ModelName(value) if _NAME.fullmatch(value) else ModelLocation(value)
+
+
+ModelRef = Annotated[str, BeforeValidator(_resolve_model), AfterValidator(_name_or_location)]
+"""A model: the name of one under `models:` of the recipe, or a path or URL, which has a dot or slash in it."""
+
+
 class Settings(BaseModel):
     """Typed settings: unknown names are errors, values are never changed after loading."""
 
@@ -112,8 +144,11 @@ class Stage(Settings):
     kind: ClassVar[str]
     version: ClassVar[int] = 1  # raised when the same settings come to another result
     abstract: ClassVar[bool] = True
+    uses_models: ClassVar[str] = ""  # what models must be that its settings name, see TrainedModel.makes
+    guards: ClassVar[tuple[str, ...]] = ()  # settings that decide whether a stage goes on, not what it writes
 
     _name: str = PrivateAttr("")
+    _model_folders: dict[str, str] = PrivateAttr(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -124,12 +159,31 @@ class Stage(Settings):
         self._name = name
         return self
 
+    def with_models(self, folders: Mapping[str, str]) -> Self:
+        """A copy that knows in which folders models of the recipe lie, by name."""
+        copy = self.model_copy()
+        copy._model_folders = {**self._model_folders, **folders}
+        return copy
+
+    def model_location(self, reference: str) -> str:
+        """Where the model lies that a setting of type ModelRef names: its folder if the recipe trains it, else as given."""
+        return self._model_folders[reference] if isinstance(reference, ModelName) else str(reference)
+
+    def model_files(self, location: str) -> tuple[str, ...]:
+        """The files of a model given by path or URL; override where a setting names a prefix."""
+        return (location,)
+
     def bundled_files(self) -> tuple[str, ...]:
         """Files of installed packages that these settings read; their content becomes part of the fingerprint."""
         return ()
 
     def check(self) -> None:
         """Raise UserError when a model, list or package this stage needs is missing or unreadable. Runs before any work."""
+
+    @property
+    def kernel_set(self) -> str:
+        """A name for what `warm` compiles; another where settings need other kernels."""
+        return self.kind
 
     def warm(self) -> None:
         """Compile the kernels this stage uses, so that workers find them in the cache. Runs in the parent before any work."""
@@ -148,6 +202,7 @@ class InputFile:
     version: str
     start: int = 0  # only a part of the file, as Source.parts numbers them: mostly bytes [start, end)
     end: int | None = None
+    together: tuple[InputFile, ...] = ()  # other files of the same dump that are read with this one
 
 
 class Source(Stage):
@@ -173,7 +228,10 @@ class Source(Stage):
         return [file]
 
     def select(self, files: list[InputFile]) -> list[InputFile]:
-        """Which of all input files are read; for rules that compare them. Raises UserError for a choice that is not there."""
+        """Which of all input files are read, and which of them together; for rules that compare them.
+
+        Raises UserError for a choice that is not there.
+        """
         return files
 
     @abstractmethod
@@ -183,6 +241,10 @@ class Source(Stage):
         Damage inside the file ends a record as quarantined and, where possible, reading goes on; it never raises.
         """
         raise NotImplementedError
+
+    def rough_text(self, record: Record) -> str | None:
+        """About the text `read_text` would give, at a small part of the cost; None where there is no cheap way."""
+        return None
 
     def read_text(self, record: Record) -> None:
         """Set `record.text` (and title …) from `record.payload`, or end the record. Formats that carry text need not."""
@@ -226,6 +288,15 @@ class Filter(ShardStage):
     def rule_names(self) -> tuple[str, ...]:
         """`rules` for these settings; override where a setting changes them."""
         return self.rules
+
+    @property
+    def judges_rough_text(self) -> bool:
+        """Whether `reject_rough` can tell anything under these settings."""
+        return False
+
+    def reject_rough(self, text: str) -> str | None:
+        """The rule that will surely drop a page, judged by a rough text of it before the page is parsed at full cost."""
+        return None
 
     @abstractmethod
     def decide(self, batch: Batch) -> np.ndarray:
@@ -303,10 +374,24 @@ class PhasedStage(ShardStage):
     Which documents take part is decided by the drops of the layers in `scope.shards` (`batch.keep`).
     """
 
+    def also_reads(self) -> tuple[str, ...]:
+        """Columns that its phases read, beside drops and its own signals: documents' own or stage.value."""
+        return ()
+
     @abstractmethod
     def phases(self, scope: Scope) -> Iterator[Phase]:
         """The phases in order. The code between two yields runs after all tasks of the earlier one have committed."""
         raise NotImplementedError
+
+
+class TrainedModel(PhasedStage):
+    """A model that a recipe trains on sources of its own: files in this stage's folder.
+
+    On which sources, its settings of type SourceRef say; it sees what their own stages leave. Stages that name it in a setting
+    of type ModelRef come after it and are told its folder (`model_location`).
+    """
+
+    makes: ClassVar[str]  # what comes of it; fits stages whose `uses_models` is the same
 
 
 class GlobalStage(PhasedStage):
@@ -324,14 +409,20 @@ __all__ = [
     "InputFile",
     "Location",
     "LocationText",
+    "ModelLocation",
+    "ModelName",
+    "ModelRef",
     "Phase",
     "PhasedStage",
     "Scope",
     "Settings",
     "ShardStage",
     "Source",
+    "SourceName",
+    "SourceRef",
     "Stage",
     "Task",
+    "TrainedModel",
     "UserError",
     "nested_settings",
     "setting",

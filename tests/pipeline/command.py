@@ -10,15 +10,17 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import gristmill
 from gristmill import api
 
+PACKAGE = str(Path(gristmill.__file__).parents[1])  # the one under test, whichever is installed
 PROJECT = Path(__file__).parents[2]
 COMMAND = [str(Path(sys.executable).with_name("gristmill"))]
 
 
 def environment(planted: Path | None = None, **more: str) -> dict[str, str]:
     """This process's environment with the planted stages on the path, and no colours."""
-    path = [str(planted), str(PROJECT)] if planted else []
+    path = [PACKAGE, str(planted), str(PROJECT)] if planted else [PACKAGE]
     found = os.environ | {"PYTHONPATH": os.pathsep.join(path), "NO_COLOR": "1", "COLUMNS": "160"} | more
     found.pop("GRISTMILL_TRACEBACK", None)
     return found

@@ -10,7 +10,7 @@ import pytest
 
 from gristmill import recipe, registry
 from tests import planted_stages
-from tests.pipeline.command import PROJECT, environment
+from tests.pipeline.command import PACKAGE, PROJECT, environment
 
 
 @pytest.fixture(scope="session")
@@ -23,7 +23,7 @@ def planted(planted_folder: Path) -> Iterator[dict[str, str]]:
     """Recipes of this module may name planted kinds, here and in commands run with the environment given."""
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(str(planted_folder))
-        patch.setenv("PYTHONPATH", os.pathsep.join([str(planted_folder), str(PROJECT)]))
+        patch.setenv("PYTHONPATH", os.pathsep.join([PACKAGE, str(planted_folder), str(PROJECT)]))
         _forget_kinds()
         yield environment(planted_folder)
     _forget_kinds()

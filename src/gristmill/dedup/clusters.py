@@ -1,14 +1,15 @@
-"""From edges between rows to clusters, and from clusters to one layer per shard.
+"""From edges between rows to clusters: who survives for whom, how many they are, and which are known from earlier runs.
 
-    cluster: one task                → clusters (the survivor of every row), sizes, shards.arrow
-    layers:  one task per shard      → the final layer of the shard
+    cluster: one task → clusters (the survivor of every row), sizes, known, shards.arrow, known.arrow
 
-`clusters` and `sizes` are plain little-endian arrays over all rows in global order, memory-mapped while they
-are made, so that a shard's part is one short read.
+`clusters`, `sizes` and `known` are plain little-endian arrays over all rows in global order, memory-mapped while they
+are made, so that a shard's part is one short read. `known` is there only where earlier indexes are: the row, in their numbering,
+of the first document of theirs that the row's cluster meets, or -1.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,26 +17,32 @@ import pyarrow as pa
 
 from gristmill import storage
 from gristmill.commit import Commit
-from gristmill.dataset import LayerWriter, ShardRef, drop_reasons, layer_schema
+from gristmill.dedup.key_index import INDEX_SHARDS, NAME_TYPE, KeyIndex
 from gristmill.dedup.shuffle import read_edges, row_type
 from gristmill.stage import Task
 
-NAME_TYPE = pa.dictionary(pa.int32(), pa.string())
-
-CLUSTER_VALUES = pa.schema(
-    [
-        pa.field("cluster", pa.int64(), nullable=False),  # global row of the document that survives for this one
-        pa.field(
-            "size", pa.int32(), nullable=False
-        ),  # documents in the cluster; 0 for those dropped before, which take no part
-        pa.field("twin_source", NAME_TYPE),  # where the survivor lies: null for survivors and documents without twins
-        pa.field("twin_shard", NAME_TYPE),
-        pa.field("twin_row", pa.int64()),
-    ]
-)
-
 SHARDS_SCHEMA = pa.schema([("source", NAME_TYPE), ("shard", pa.string()), ("first_row", pa.int64())])
 CHUNK = 1 << 20  # rows or edges handled at a time
+SIZE_TYPE = np.dtype("<i4")
+KNOWN_TYPE = np.dtype("<i8")
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Where the scores of all rows lie, in row order."""
+
+    folder: str
+    names: tuple[str, ...]
+
+    def read(self) -> Iterator[tuple[int, np.ndarray]]:
+        """The first row, and scores from it on."""
+        first = 0
+        for name in self.names:
+            with storage.open_input(storage.join(self.folder, name + ".scores")) as stream:
+                while data := stream.read(CHUNK * 8):
+                    scores = np.frombuffer(data, "<i8")
+                    yield first, scores
+                    first += len(scores)
 
 
 @dataclass(frozen=True)
@@ -47,135 +54,120 @@ class Cluster(Task):
     sources: tuple[str, ...]  # of each shard
     shards: tuple[str, ...]  # names
     rows: tuple[int, ...]  # documents in each shard
-    lengths: tuple[str, tuple[str, ...]] | None = None  # folder and tasks, when the longest is to survive
+    scores: Scores | None = None  # where another than the first survives
+    known: tuple[KeyIndex, ...] = ()
+    hits: tuple[str, tuple[str, ...]] | None = None  # folder and tasks that wrote hits in the known indexes
 
     def run(self, commit: Commit) -> None:
         from gristmill.kernels.union_find import flatten, unite
 
-        parents = _mapped(commit.path("clusters"), row_type(sum(self.rows)), sum(self.rows))
+        parents = mapped(commit.path("clusters"), row_type(sum(self.rows)), sum(self.rows))
         for start in range(0, len(parents), CHUNK):
             parents[start : start + CHUNK] = np.arange(start, min(len(parents), start + CHUNK))
         for folder, names in self.edges:
             for edges in read_edges(folder, names, len(parents)):
                 unite(parents, edges)
-        sizes = _mapped(commit.path("sizes"), np.dtype("<i4"), len(parents))
+        sizes = mapped(commit.path("sizes"), SIZE_TYPE, len(parents))
         flatten(parents, sizes)
-        if self.lengths is not None:
-            self._choose_longest(parents, commit)
-        self._count(parents, sizes, commit)
-        self._write_shards(commit.path("shards.arrow"))
-        for array in (parents, sizes):
+        if self.scores is not None:
+            self._choose_best(parents, self.scores, commit)
+        known = self._known(parents, commit) if self.known else None
+        count_losses(parents, sizes, known, self.sources, self.rows, commit)
+        self._write_shards(commit)
+        for array in (parents, sizes, known):
             if isinstance(array, np.memmap):
                 array.flush()
 
-    def _choose_longest(self, parents: np.ndarray, commit: Commit) -> None:
-        from gristmill.kernels.union_find import longest, replace_roots
+    def _choose_best(self, parents: np.ndarray, scores: Scores, commit: Commit) -> None:
+        from gristmill.kernels.union_find import best_rows, replace_roots
 
-        assert self.lengths is not None
-        folder, names = self.lengths
-        scratch = ("longest.rows", "longest.bytes")  # beside the output, where there is room
-        best = _mapped(commit.path(scratch[0]), parents.dtype, len(parents))
-        best_lengths = _mapped(commit.path(scratch[1]), np.dtype("<i8"), len(parents))
+        scratch = ("best.rows", "best.scores")  # beside the output, where there is room
+        best = mapped(commit.path(scratch[0]), parents.dtype, len(parents))
+        best_scores = mapped(commit.path(scratch[1]), np.dtype("<i8"), len(parents))
         for start in range(0, len(parents), CHUNK):
             best[start : start + CHUNK] = np.arange(start, min(len(parents), start + CHUNK))
-        first = 0
-        for name in names:
-            with storage.open_input(storage.join(folder, name + ".lengths")) as stream:
-                while data := stream.read(CHUNK * 8):
-                    lengths = np.frombuffer(data, "<i8")
-                    longest(parents, first, lengths, best, best_lengths)
-                    first += len(lengths)
+            best_scores[start : start + CHUNK] = np.iinfo(np.int64).min
+        for first, found in scores.read():
+            best_rows(parents, first, found, best, best_scores)
         replace_roots(parents, best)
         for name in scratch:
             commit.forget(name)
 
-    def _count(self, parents: np.ndarray, sizes: np.ndarray, commit: Commit) -> None:
-        """Documents that fall, by source: what an alarm looks at before any layer is written."""
-        largest = clusters = first = 0
-        for source, rows in zip(self.sources, self.rows, strict=True):
-            for start in range(first, first + rows, CHUNK):
-                stop = min(first + rows, start + CHUNK)
-                survives = parents[start:stop] == np.arange(start, stop)
-                commit.count(**{f"duplicates.{source}": stop - start - int(survives.sum()), "rows": stop - start})
-                clusters += int((survives & (sizes[start:stop] > 1)).sum())
-                largest = max(largest, int(sizes[start:stop].max()))
-            first += rows
-        commit.count(clusters=clusters, largest=largest)
+    def _known(self, parents: np.ndarray, commit: Commit) -> np.ndarray:
+        """The first known row each row's cluster meets; parents are the first rows of their clusters."""
+        assert self.hits is not None
+        known = mapped(commit.path("known"), KNOWN_TYPE, len(parents))
+        for start in range(0, len(known), CHUNK):
+            known[start : start + CHUNK] = -1
+        folder, names = self.hits
+        for name in names:
+            with storage.open_input(storage.join(folder, name + ".hits")) as stream:
+                while data := stream.read(CHUNK * 16):
+                    hits = np.frombuffer(data, "<i8").reshape(-1, 2)
+                    roots = parents[hits[:, 0]].astype(np.int64)
+                    order = np.lexsort((hits[:, 1], roots))
+                    roots, rows = roots[order], hits[order, 1]
+                    first = np.ones(len(roots), bool)
+                    first[1:] = roots[1:] != roots[:-1]
+                    roots, rows = roots[first], rows[first]
+                    old = known[roots]
+                    known[roots] = np.where((old < 0) | (rows < old), rows, old)
+        for start in range(0, len(known), CHUNK):
+            known[start : start + CHUNK] = known[parents[start : start + CHUNK]]
+        return known
 
-    def _write_shards(self, path: str) -> None:
+    def _write_shards(self, commit: Commit) -> None:
         first_rows = np.cumsum([0, *self.rows])[:-1]
         columns = [
             pa.array(self.sources).dictionary_encode(),
             pa.array(self.shards),
             pa.array(first_rows, pa.int64()),
         ]
-        with pa.OSFile(path, "wb") as stream, pa.ipc.new_file(stream, SHARDS_SCHEMA) as writer:
-            writer.write_table(pa.Table.from_arrays(columns, schema=SHARDS_SCHEMA))
+        _write_table(commit.path("shards.arrow"), pa.Table.from_arrays(columns, schema=SHARDS_SCHEMA))
+        if self.known:
+            tables = [index.shards() for index in self.known]
+            table = pa.concat_tables(tables).unify_dictionaries().combine_chunks()
+            _write_table(commit.path("known.arrow"), table.cast(INDEX_SHARDS))
 
 
-@dataclass(frozen=True)
-class ClusterLayer(Task):
-    """The final layer of one shard: who survives for whom, and the drops."""
-
-    name: str  # of the shard
-    stage: str
-    rule: str
-    shard: ShardRef
-    folder: str  # of the cluster phase
-    first_row: int
-    rows: int
-    all_rows: int
-
-    def run(self, commit: Commit) -> None:
-        clusters = self._read("clusters", row_type(self.all_rows)).astype(np.int64)
-        sizes = self._read("sizes", np.dtype("<i4"))
-        moved = clusters != np.arange(self.first_row, self.first_row + self.rows)
-        twins = self._twins(clusters, moved)
-        prefixed = pa.schema([field.with_name(f"{self.stage}.{field.name}") for field in CLUSTER_VALUES])
-        writer = LayerWriter(commit.path(f"{self.name}.parquet"), layer_schema(prefixed, drops=True, cuts=False))
-        for batch in self.shard.batches():
-            part = slice(batch.first_row, batch.first_row + batch.rows)
-            fallen = np.where(moved[part], 0, -1)
-            columns = {
-                "cluster": clusters[part],
-                "size": np.where(batch.keep, sizes[part], 0).astype(np.int32),
-            }
-            columns |= {name: column.slice(part.start, batch.rows) for name, column in twins.items()}
-            named = {f"{self.stage}.{name}": column for name, column in columns.items()}
-            writer.write({**named, "drop": drop_reasons(self.stage, (self.rule,), fallen)})
-            commit.count(rows=batch.rows, **{f"drop.{self.stage}.{self.rule}": int((fallen == 0).sum())})
-        writer.close()
-
-    def _read(self, name: str, kind: np.dtype) -> np.ndarray:
-        with storage.open_input(storage.join(self.folder, name)) as stream:
-            stream.seek(self.first_row * kind.itemsize)
-            return np.frombuffer(stream.read(self.rows * kind.itemsize), kind)
-
-    def _twins(self, clusters: np.ndarray, moved: np.ndarray) -> dict[str, pa.Array]:
-        """Source, shard and row of the survivor of every row that falls, null for the others."""
-        if not moved.any():
-            return {
-                name: pa.nulls(self.rows, CLUSTER_VALUES.field(name).type)
-                for name in ("twin_source", "twin_shard", "twin_row")
-            }
-        with storage.open_input(storage.join(self.folder, "shards.arrow")) as stream:
-            shards = pa.ipc.open_file(stream).read_all().combine_chunks()
-        first_rows = shards.column("first_row").to_numpy()
-        number = np.searchsorted(first_rows, clusters, side="right") - 1
-        where = pa.array(number, mask=~moved)
-        used = np.unique(number[moved])  # only the names that this shard's twins need
-        place = pa.array(np.searchsorted(used, number), pa.int32(), mask=~moved)
-        names = shards.column("shard").combine_chunks().take(pa.array(used))
-        return {
-            "twin_source": shards.column("source").combine_chunks().take(where),
-            "twin_shard": pa.DictionaryArray.from_arrays(place, names),
-            "twin_row": pa.array(clusters - first_rows[number], mask=~moved),
-        }
+def count_losses(
+    parents: np.ndarray,
+    sizes: np.ndarray,
+    known: np.ndarray | None,
+    sources: tuple[str, ...],
+    rows: tuple[int, ...],
+    commit: Commit,
+) -> None:
+    """Count documents that fall, by source: what the loss alarm looks at before any layer is written."""
+    largest = clusters = first = 0
+    for source, count in zip(sources, rows, strict=True):
+        for start in range(first, first + count, CHUNK):
+            stop = min(first + count, start + CHUNK)
+            survives = parents[start:stop] == np.arange(start, stop)
+            clusters += int((survives & (sizes[start:stop] > 1)).sum())
+            if known is not None:
+                survives &= known[start:stop] < 0
+            commit.count(**{f"lost.{source}": stop - start - int(survives.sum()), "rows": stop - start})
+            largest = max(largest, int(sizes[start:stop].max()))
+        first += count
+    commit.count(clusters=clusters, largest=largest)
 
 
-def _mapped(path: str, kind: np.dtype, rows: int) -> np.ndarray:
+def mapped(path: str, kind: np.dtype, rows: int) -> np.ndarray:
     """A file of `rows` numbers as an array; the system writes it out when memory is short."""
     if rows == 0:
         open(path, "wb").close()
         return np.empty(0, kind)
     return np.memmap(path, kind, "w+", shape=(rows,))
+
+
+def read_rows(folder: str, name: str, kind: np.dtype, first_row: int, rows: int) -> np.ndarray:
+    """Part of an array over all rows."""
+    with storage.open_input(storage.join(folder, name)) as stream:
+        stream.seek(first_row * kind.itemsize)
+        return np.frombuffer(stream.read(rows * kind.itemsize), kind)
+
+
+def _write_table(path: str, table: pa.Table) -> None:
+    with pa.OSFile(path, "wb") as stream, pa.ipc.new_file(stream, table.schema) as writer:
+        writer.write_table(table)

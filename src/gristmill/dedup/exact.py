@@ -29,6 +29,10 @@ class Exact(KeyedDedup):
     )
 
     @property
+    def method(self) -> str:
+        return "text"
+
+    @property
     def keys_per_row(self) -> int:
         return 1
 

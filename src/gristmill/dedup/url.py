@@ -3,24 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
 from typing import ClassVar, Literal
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from gristmill.commit import Commit
 from gristmill.dataset import Batch
-from gristmill.dedup.clusters import Cluster
 from gristmill.dedup.keyed import KeyedDedup
-from gristmill.dedup.shuffle import Partition, Records, ShufflePlan
-from gristmill.stage import Phase, Scope, Task, setting
+from gristmill.dedup.shuffle import Records
+from gristmill.stage import setting
 
 _SCHEME = re.compile(r"https?://(?:www\.)?")
 _TRACKING = re.compile(r"\?(?:utm_|ref|feed).*")
-LATEST = 1 << 40  # seconds since 1970, past every date
 
 
 class UrlDedup(KeyedDedup):
@@ -39,12 +35,10 @@ class UrlDedup(KeyedDedup):
         "what may differ: nothing; or scheme, www, a query that begins with utm_, ref or feed, slashes at the end",
         source="C4, c4_utils.py normalize_url [A]",
     )
-    survivor: Literal["first", "longest", "newest", "oldest"] = setting(  # type: ignore[assignment]
-        "first",
-        "the document that stays: the first by source, shard and row; the longest as first written; the newest or "
-        "oldest by date, where any date wins over none and the first among equals",
-        source="C4 keeps whichever its unordered grouping yields last [A]; the default is this project's choice",
-    )
+
+    @property
+    def method(self) -> str:
+        return "url"
 
     @property
     def keys_per_row(self) -> int:
@@ -62,42 +56,6 @@ class UrlDedup(KeyedDedup):
         high, low = (batch.numbers(name) for name in self.key_columns)
         kept = np.flatnonzero(batch.keep & ((high != 0) | (low != 0)))
         return Records(kept, high[kept], low[kept])
-
-    def phases(self, scope: Scope) -> Iterator[Phase]:
-        for phase in super().phases(scope):
-            if phase.name == "partition":
-                partition = phase
-            if phase.name == "cluster" and self.survivor in ("newest", "oldest"):
-                scores = (partition.folder, tuple(task.name for task in partition.tasks))
-                tasks = [replace(task, lengths=scores) for task in phase.tasks if isinstance(task, Cluster)]
-                phase = replace(phase, tasks=tuple(tasks))
-            yield phase
-
-    def _partitions(self, scope: Scope, plan: ShufflePlan) -> list[Task]:
-        tasks = super()._partitions(scope, plan)
-        if self.survivor not in ("newest", "oldest"):
-            return tasks
-        return [DatedPartition(**vars(task)) for task in tasks if isinstance(task, Partition)]
-
-
-@dataclass(frozen=True)
-class DatedPartition(Partition):
-    """A partition that says how good a date is where others say how long a text is: the highest survives."""
-
-    def run(self, commit: Commit) -> None:
-        super().run(commit)
-        newest = self.stage.survivor == "newest"
-        with open(commit.path(self.name + ".lengths"), "wb") as scores:
-            for _, batch in self._batches(("date",)):
-                scores.write(date_scores(batch.column("date"), newest=newest).astype("<i8").tobytes())
-
-
-def date_scores(dates: pa.Array, *, newest: bool) -> np.ndarray:
-    """Positive numbers, the higher the newer or older, int64 (rows,); 0 without date."""
-    seconds = dates.cast(pa.timestamp("s", tz="UTC")).cast(pa.int64())
-    known = np.asarray(seconds.is_valid())
-    numbers = np.clip(seconds.fill_null(0).to_numpy(zero_copy_only=False), 1 - LATEST, LATEST - 1)
-    return np.where(known, LATEST + numbers if newest else LATEST - numbers, 0)
 
 
 def c4_url(url: str) -> str:

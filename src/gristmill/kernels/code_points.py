@@ -110,23 +110,23 @@ def code_point_tables() -> tuple[np.ndarray, np.ndarray]:
     _set_class(entries, [0x200D], JOINER)
     _set_class(entries, [0x66B], NUMERIC)
     _set_class(entries, [0x5F3, *range(0x24B6, 0x24EA)], LETTER_CLASS)
-    _set_class(entries, _expand(_PICTOGRAPHS), PICTOGRAPH, only=(OTHER,))
-    _set_class(entries, _expand(_HEBREW), HEBREW, only=(LETTER_CLASS,))
+    _set_class(entries, expand(_PICTOGRAPHS), PICTOGRAPH, only=(OTHER,))
+    _set_class(entries, expand(_HEBREW), HEBREW, only=(LETTER_CLASS,))
     for script in (_HIRAGANA, _HAN, _SOUTH_EAST_ASIAN):
-        _set_class(entries, _expand(script), SINGLE, only=(LETTER_CLASS, OTHER))
-    _set_class(entries, _expand(_LEADING), LEADING)
-    _set_class(entries, _expand(_TRAILING), TRAILING)
-    _set_class(entries, _expand(_KATAKANA), KATAKANA)
-    _set_class(entries, _expand(_MID_LETTER), MID_LETTER)
-    _set_class(entries, _expand(_MID_NUMBER), MID_NUMBER)
-    _set_class(entries, _expand(_MID_BOTH), MID_BOTH)
+        _set_class(entries, expand(script), SINGLE, only=(LETTER_CLASS, OTHER))
+    _set_class(entries, expand(_LEADING), LEADING)
+    _set_class(entries, expand(_TRAILING), TRAILING)
+    _set_class(entries, expand(_KATAKANA), KATAKANA)
+    _set_class(entries, expand(_MID_LETTER), MID_LETTER)
+    _set_class(entries, expand(_MID_NUMBER), MID_NUMBER)
+    _set_class(entries, expand(_MID_BOTH), MID_BOTH)
     _set_class(entries, [0x27], SINGLE_QUOTE)
     _set_class(entries, [0x22], DOUBLE_QUOTE)
     _set_class(entries, range(0x1F1E6, 0x1F200), REGIONAL)
     for script in (_HIRAGANA, _KATAKANA, _HAN, _HANGUL):
-        entries[_expand(script)] |= EAST_ASIAN
-    entries[_expand(SIGNS)] |= SIGN
-    entries[_expand(TERMINALS)] |= SIGN | TERMINAL
+        entries[expand(script)] |= EAST_ASIAN
+    entries[expand(SIGNS)] |= SIGN
+    entries[expand(TERMINALS)] |= SIGN | TERMINAL
     numbers: dict[bytes, int] = {}
     blocks = [numbers.setdefault(block.tobytes(), len(numbers)) for block in entries.reshape(-1, 256)]
     tables = np.array(blocks, np.uint16), np.frombuffer(b"".join(numbers), np.uint16)
@@ -151,7 +151,8 @@ def _word_class(category: str) -> int:
     return {"Nd": NUMERIC, "Pc": CONNECTOR, "Cf": FORMAT}.get(category, OTHER)
 
 
-def _expand(ranges: str) -> list[int]:
+def expand(ranges: str) -> list[int]:
+    """The code points of ranges as written in the tables above."""
     found: list[int] = []
     for part in ranges.split():
         first, _, last = part.partition("-")

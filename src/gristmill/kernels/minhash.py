@@ -20,6 +20,8 @@ from numba import njit
 from gristmill.kernels.hashing import GOLDEN, mix, seeded_numbers
 from gristmill.kernels.shingles import next_shingles, start_shingles
 
+_GRAM_STEP = 0xD6E8FEB86659FD93
+
 WIDTH = 64  # lanes of the inner loop: a constant, so that the compiler unrolls it into vectors
 BLOCK = 1024  # shingles that are hashed before their permutations are
 
@@ -99,6 +101,44 @@ def signatures(
                 _lower_minima(minima[text], halves, found, factors, addends, first)
             found = next_shingles(data, offsets[text + 1], table, state, ring, shingles)
     return minima, counts
+
+
+@njit(cache=True, nogil=True)
+def sequence_shingles(words: np.ndarray, n: int) -> np.ndarray:
+    """Hashes of the n-grams of a sequence of numbers, uint64 (words - n + 1,) or empty. words: uint64."""
+    found = np.empty(max(0, len(words) - n + 1), np.uint64)
+    for gram in range(len(found)):
+        total = np.uint64(0)
+        for place in range(gram, gram + n):
+            total = mix(total * np.uint64(_GRAM_STEP) + words[place] + np.uint64(1))
+        found[gram] = total
+    return found
+
+
+@njit(cache=True, nogil=True)
+def signature_of(shingles: np.ndarray, factors: np.ndarray, addends: np.ndarray) -> np.ndarray:
+    """Least permuted shingle by lane, uint32 (lanes,); 2^32 - 1 where there is none. shingles: uint64."""
+    lanes = len(factors)
+    minima = np.full(lanes, 0xFFFFFFFF, np.uint32)
+    low, high = np.empty(len(shingles), np.uint32), np.empty(len(shingles), np.uint32)
+    for number in range(len(shingles)):
+        low[number] = np.uint32(shingles[number])
+        high[number] = np.uint32(shingles[number] >> np.uint64(32))
+    for first in range(0, lanes, WIDTH):
+        _lower_minima(minima, low if first < lanes // 2 else high, len(shingles), factors, addends, first)
+    return minima
+
+
+@njit(cache=True, nogil=True)
+def sketches(minima: np.ndarray, bands: int, rows: int, count: int) -> np.ndarray:
+    """A byte of each of the first `count` hashes, those of the first row of every band first, uint8 (texts, count)."""
+    found = np.empty((len(minima), count), np.uint8)
+    lanes = minima.shape[1]
+    for text in range(len(minima)):
+        for number in range(count):
+            value = np.uint64(minima[text, lane_of(number % bands, number // bands, bands, rows, lanes)])
+            found[text, number] = mix(value + np.uint64(number) * np.uint64(GOLDEN)) >> np.uint64(56)
+    return found
 
 
 @njit(cache=True, nogil=True)

@@ -61,6 +61,35 @@ def words_table(*, digits_to_zero: bool) -> np.ndarray:
 
 
 @cache
+def refinedweb_table() -> np.ndarray:
+    """Fold table uint32 (TABLE_SIZE + 2,) of words between white space, without case, accents and punctuation: punctuation
+    goes without separating, so that "don't" is one word."""
+    table = whitespace_table().copy()
+    letters = words_table(digits_to_zero=False)
+    table[TABLE_SIZE + 1] = DROPPED
+    for code in range(TABLE_SIZE):
+        category = unicodedata.category(chr(code))
+        if category[0] == "P" or (category in ("Mn", "Me", "Cf", "Cc") and table[code] != SEPARATOR):
+            table[code] = DROPPED
+        elif category[0] in "LMN":
+            table[code] = letters[code] & ~np.uint32(ALONE)
+    return table
+
+
+@cache
+def dclm_table() -> np.ndarray:
+    """Fold table uint32 (TABLE_SIZE + 2,) of words between white space, in small letters, ASCII punctuation taken out."""
+    table = whitespace_table().copy()
+    for code in range(TABLE_SIZE):
+        lower = chr(code).lower()
+        if len(lower) == 1 and table[code] != SEPARATOR:
+            table[code] = max(ord(lower), FIRST_LETTER) + FIRST_LETTER
+        if code < 0x80 and not chr(code).isalnum() and chr(code).isprintable() and code != 0x20:
+            table[code] = DROPPED
+    return table
+
+
+@cache
 def whitespace_table() -> np.ndarray:
     """Fold table uint32 (TABLE_SIZE + 2,): white space separates words and all else is letters."""
     table = np.zeros(TABLE_SIZE + 2, np.uint32)
@@ -121,6 +150,15 @@ def normalise(data: np.ndarray, start: int, end: int, table: np.ndarray, symbols
         pending = alone
         last = symbol
     return written
+
+
+def normalised_text(data: np.ndarray, start: int, end: int, table: np.ndarray) -> str:
+    """The words of data[start:end] as `refinedweb_table` or `words_table` leave them, one space between them."""
+    symbols = np.empty(3 * (end - start) + 3, np.uint32)
+    symbols = symbols[: normalise(data, start, end, table, symbols)] & ~np.uint32(ALONE)
+    symbols[symbols == SEPARATOR] = 0x20
+    symbols[symbols == DIGITS] = 0x30
+    return symbols.astype("<u4").tobytes().decode("utf-32-le", "replace")
 
 
 @njit(cache=True, nogil=True)

@@ -72,18 +72,18 @@ def unique_edges(rows: np.ndarray, places: np.ndarray, firsts: np.ndarray, edges
 
 
 @njit(cache=True, nogil=True)
-def longest(
-    parents: np.ndarray, first_row: int, lengths: np.ndarray, best: np.ndarray, best_lengths: np.ndarray
+def best_rows(
+    parents: np.ndarray, first_row: int, scores: np.ndarray, best: np.ndarray, best_scores: np.ndarray
 ) -> None:
-    """Note for every root the longest row of its component, the earliest of equally long ones.
+    """Note for every root the row of its component with the highest score, the earliest of equals.
 
-    parents: flat, for all rows; lengths: integers (k,) of the rows from `first_row` on, called in ascending
-    order; best: integers (rows,), arange at the start; best_lengths: integers (rows,), zeros at the start.
+    parents: flat, for all rows; scores: int64 (k,) of the rows from `first_row` on, called in ascending
+    order; best: integers (rows,), arange at the start; best_scores: int64 (rows,), the least number at the start.
     """
-    for number in range(len(lengths)):
+    for number in range(len(scores)):
         root = np.int64(parents[first_row + number])
-        if lengths[number] > best_lengths[root]:
-            best_lengths[root] = lengths[number]
+        if scores[number] > best_scores[root]:
+            best_scores[root] = scores[number]
             best[root] = first_row + number
 
 

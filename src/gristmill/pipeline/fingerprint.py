@@ -17,30 +17,33 @@ import xxhash
 from pydantic import BaseModel
 
 from gristmill import storage
-from gristmill.stage import LocationText, Stage
+from gristmill.stage import LocationText, ModelLocation, Stage
 
 _HASH_BY_CONTENT = 1 << 30  # larger files are told apart by size and modification time
 
 
 def describe(stage: Stage, fields: tuple[str, ...] | None = None) -> dict[str, Any]:
     """Kind, version and the settings (all, or only `fields`) as JSON values; a file becomes {"file": …, "content": …}."""
-    names = fields if fields is not None else tuple(type(stage).model_fields)
-    settings = {name: _plain(getattr(stage, name)) for name in names}
+    names = fields if fields is not None else tuple(f for f in type(stage).model_fields if f not in stage.guards)
+    settings = {name: _plain(getattr(stage, name), stage) for name in names}
     bundled = {os.path.basename(path): content_version(path) for path in stage.bundled_files()}
     return {"kind": stage.kind, "version": stage.version, "settings": settings, "bundled_files": bundled}
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: Any, stage: Stage) -> Any:
     if isinstance(value, LocationText):
         return {"file": str(value), "content": content_version(str(value))}
+    if isinstance(value, ModelLocation):
+        versions = [content_version(file) for file in stage.model_files(str(value))]
+        return {"file": str(value), "content": "+".join(versions)}
     if isinstance(value, BaseModel):
-        return {name: _plain(getattr(value, name)) for name in type(value).model_fields}
+        return {name: _plain(getattr(value, name), stage) for name in type(value).model_fields}
     if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
+        return {str(key): _plain(item, stage) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_plain(item) for item in value]
+        return [_plain(item, stage) for item in value]
     if isinstance(value, (set, frozenset)):
-        return sorted(_plain(item) for item in value)
+        return sorted(_plain(item, stage) for item in value)
     return value if isinstance(value, (str, int, float, bool, type(None))) else str(value)
 
 

@@ -1,9 +1,9 @@
 """A recipe as a graph of nodes, each with a fingerprint and a folder.
 
 Every source is a chain: documents, then for each stage its signals and its decision; stages over many shards hang
-across the chains. A node depends only on what it reads: text (documents and all cuts before it), named columns, or
-the survivors of everything before it. So a changed threshold makes one decision stale and what counts survivors after
-it, never the signals beside it.
+across the chains, and so do the models a recipe trains, each before the stages that use it. A node depends only on what
+it reads: text (documents and all cuts before it), named columns, a model, or the survivors of everything before it. So a
+changed threshold makes one decision stale and what counts survivors after it, never the signals beside it.
 """
 
 from __future__ import annotations
@@ -22,8 +22,9 @@ from gristmill.pipeline.fingerprint import describe, fingerprint
 from gristmill.pipeline.inputs import Shard, find_files, make_shards
 from gristmill.pipeline.reading import EARLY_COLUMNS
 from gristmill.recipe import Recipe, SourceSpec
+from gristmill.references import references
 from gristmill.report.statistics import Statistics
-from gristmill.stage import Filter, GlobalStage, PhasedStage, ShardStage, Stage
+from gristmill.stage import Filter, GlobalStage, ModelName, PhasedStage, ShardStage, SourceName, Stage
 
 Role = Literal["documents", "signals", "decision", "phased"]
 
@@ -94,10 +95,11 @@ class Graph:
     chains: dict[str, tuple[str, ...]]  # node names of each source's documents and layers, in order
 
     def dataset_shards(self, source: str, before: str | None = None) -> Iterator[ShardRef]:
-        """The shards of a source with the layers of its chain (all, or those before the node named)."""
+        """The shards of a source with the layers of its chain (all, or those that were there before the node named)."""
         names = self.chains[source]
-        if before is not None and before in names:
-            names = names[: names.index(before)]
+        if before is not None:
+            place = {name: number for number, name in enumerate(self.nodes)}
+            names = tuple(name for name in names if place[name] < place[before])
         layers = tuple(self.nodes[name].layer(source) for name in names if self.nodes[name].is_layer)
         for shard in self.shards[source]:
             yield ShardRef(source, shard.name, self.nodes[f"{source}/documents"].folder, layers)
@@ -121,6 +123,10 @@ class _Builder:
         extra: dict[str, Any] | None = None,
         inputs: dict[str, str] | None = None,
     ) -> Node:
+        models = [name for path, name in references(stage, ModelName) if fields is None or path[0] in fields]
+        if models:
+            needs = [*needs, *(f"models/{name}" for name in models)]
+            stage = stage.with_models({name: self.nodes[f"models/{name}"].folder for name in models})
         description = describe(stage, fields) | {"name": name, "role": role, **(extra or {})}
         description["inputs"] = {need: self.nodes[need].fingerprint for need in needs}
         if role == "phased":  # depends on which shards there are; shard-wise nodes only on their own shard
@@ -193,6 +199,12 @@ class _Builder:
                         where=where,
                         hint="let it drop later, or the stage that writes the column drop early too",
                     )
+                if any(references(stage, ModelName)):
+                    raise UserError(
+                        f"{stage.name} uses a model that this recipe trains and cannot drop early",
+                        where=where,
+                        hint="let it drop later, or give the model by path",
+                    )
                 columns |= {f"{stage.name}.{name}" for name in stage.value_schema().names}
             if getattr(stage, "makes_cuts", False):
                 cut = stage.name
@@ -248,6 +260,7 @@ class _Builder:
         for source in sources:
             self.signals(source, stage, where)
             needs += [n for n in self.chains[source] if self.reads(n, stage, source)]
+            needs += self.read_nodes(source, stage.also_reads(), where, stage)
         node = self.add(name, "phased", stage, sources, needs)
         if isinstance(stage, GlobalStage):
             for source in sources:
@@ -266,8 +279,10 @@ class _Builder:
         from gristmill.tokenize.settings import nodes as token_nodes
 
         sources = list(self.recipe.sources)
-        for name, stage, needs, of in token_nodes(self.recipe.mixture, self.recipe.tokenize, sources):
+        where = self.recipe.where("mixture")
+        for name, stage, needs, of, columns in token_nodes(self.recipe.mixture, self.recipe.tokenize, sources):
             reads = [n for source in of for n in self.survivors(source)]
+            reads += [n for source in of for n in self.read_nodes(source, columns, where, stage)]
             folders = {need: self.nodes[need].folder for need in needs}
             self.add(name, "phased", stage, of, [*reads, *needs], inputs=folders)
 
@@ -281,10 +296,13 @@ class _Builder:
 def build_graph(recipe: Recipe) -> Graph:
     """Find the input files and lay out every node. Raises UserError for inputs that do not exist and columns nobody writes."""
     builder = _Builder(recipe)
-    waiting = dict(recipe.sources)
-    while waiting:  # sources that read another source come after it
-        name = next(n for n, spec in waiting.items() if spec.read.reads_source not in waiting)
-        builder.source(waiting.pop(name))
+    for part, name in recipe.order:
+        if part == "sources":
+            builder.source(recipe.sources[name])
+        else:
+            model = recipe.models[name]
+            sources = list(dict.fromkeys(source for _, source in references(model, SourceName)))
+            builder.across(f"models/{name}", model, sources, recipe.where("models", name))
     for number, stage in enumerate(recipe.stages):
         assert isinstance(stage, PhasedStage)
         builder.across(f"all/{stage.name}", stage, list(recipe.sources), recipe.where("stages", number))

@@ -28,7 +28,8 @@ class Shard:
     @property
     def identity(self) -> str:
         """Hash of names, sizes and versions (etag or modification time) of the files."""
-        return hash_text("\n".join(f"{f.name}\t{f.size}\t{f.version}\t{f.start}\t{f.end}" for f in self.files))
+        files = [part for file in self.files for part in (file, *file.together)]
+        return hash_text("\n".join(f"{f.name}\t{f.size}\t{f.version}\t{f.start}\t{f.end}" for f in files))
 
     @property
     def bytes(self) -> int:

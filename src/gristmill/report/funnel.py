@@ -13,6 +13,7 @@ from typing import Any
 from gristmill import storage
 from gristmill.pipeline.graph import Graph
 from gristmill.pipeline.plan import MANIFEST, Plan
+from gristmill.report.encoding import encoding_summary
 
 SUMMARY = "summary.json"
 
@@ -36,8 +37,13 @@ def summarize(plan: Plan) -> dict[str, Any]:
             for name, m in manifests.items()
         },
     }
+    if evaluation := {name: sets for name, m in manifests.items() if (sets := _evaluation_sets(m["counts"]))}:
+        summary["evaluation_sets"] = evaluation
     if "tokens" in manifests:
         summary["tokens"] = _tokens(graph.nodes["tokens"].folder, manifests["tokens"])
+        encoded = [manifest for name, manifest in manifests.items() if name.startswith("encode.")]
+        index = json.loads(storage.read_bytes(summary["tokens"]["index"]))
+        summary["tokens"]["encoding"] = encoding_summary(encoded, index)
     return summary
 
 
@@ -91,6 +97,16 @@ def _cut_bytes(graph: Graph, source: str, manifests: Mapping[str, Any]) -> dict[
     return found
 
 
+def _evaluation_sets(counts: Mapping[str, int]) -> dict[str, dict[str, int]]:
+    """What a decontamination says of each evaluation set: its rows, n-grams searched and found, matches, documents."""
+    found: dict[str, dict[str, int]] = {}
+    for key, amount in counts.items():
+        if key.startswith("evaluation/"):
+            _, name, what = key.split("/")
+            found.setdefault(name, {})[what] = amount
+    return found
+
+
 def _by_reason(counts: Mapping[str, int], prefix: str) -> dict[str, int]:
     found = {key.removeprefix(prefix): amount for key, amount in counts.items() if key.startswith(prefix)}
     return dict(sorted(found.items(), key=lambda item: (-item[1], item[0])))
@@ -115,6 +131,8 @@ def funnel_text(summary: Mapping[str, Any]) -> str:
     lines: list[str] = []
     for name, source in summary["sources"].items():
         lines += [*_source_lines(name, source), ""]
+    for name, sets in summary.get("evaluation_sets", {}).items():
+        lines += [*_evaluation_lines(name, sets), ""]
     return "\n".join(lines).rstrip()
 
 
@@ -169,6 +187,25 @@ def _source_lines(name: str, source: Mapping[str, Any]) -> list[str]:
     lines += [f"{row[0]:<{first}}  {row[1]:>{second}}  {row[2]:>{third}}  {row[3]}".rstrip() for row in rows]
     if not source["balanced"]:
         lines.append("  these counts do not add up: please report this with the manifests of this source")
+    return lines
+
+
+def _evaluation_lines(stage: str, sets: Mapping[str, Mapping[str, int]]) -> list[str]:
+    """A line per evaluation set: what was searched for, and what of it stands in documents."""
+    lines = [f"{stage}: evaluation text in documents"]
+    width = max(map(len, sets))
+    for name, counts in sets.items():
+        get = counts.get
+        if "dirty" in counts:
+            share = _share(get("contaminated", 0), get("tokens", 0))
+            line = f"  {name:<{width}}  {get('rows', 0):,} rows, {share} of tokens contaminated: {get('clean', 0):,} rows clean, "
+            lines.append(line + f"{get('not_clean', 0):,} not clean, {get('dirty', 0):,} dirty")
+            continue
+        line = f"  {name:<{width}}  {get('rows', 0):,} rows, {get('searched', 0):,} n-grams searched, {get('found', 0):,} found"
+        line += f" ({get('ignored', 0):,} too common)" if get("ignored") else ""
+        line += f", from {get('rows_found', 0):,} rows, in {get('documents', 0):,} documents"
+        line += f"; {get('rows_without', 0):,} rows too short" if get("rows_without") else ""
+        lines.append(line)
     return lines
 
 

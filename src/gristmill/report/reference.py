@@ -11,11 +11,12 @@ from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
 from gristmill.registry import loadable, locations, stage_class
-from gristmill.stage import Filter, GlobalStage, PhasedStage, ShardStage, Source, Stage, nested_settings
+from gristmill.stage import Filter, GlobalStage, PhasedStage, ShardStage, Source, Stage, TrainedModel, nested_settings
 
 _FAMILIES: tuple[tuple[str, type[Stage]], ...] = (
     ("sources: raw formats to documents", Source),
     ("filters: one shard at a time", Filter),
+    ("models: trained on sources of the recipe", TrainedModel),
     ("over all shards: deduplication", PhasedStage),
 )
 
@@ -26,9 +27,8 @@ def list_stages() -> str:
     width = max(map(len, kinds))
     lines: list[str] = []
     for title, base in _FAMILIES:
-        lines.append(title)
-        lines += [f"  {kind:<{width}}  {_first_line(cls)}" for kind, cls in kinds.items() if issubclass(cls, base)]
-        lines.append("")
+        mine = _of_family(kinds, base)
+        lines += [title, *(f"  {kind:<{width}}  {_first_line(cls)}" for kind, cls in mine.items()), ""] if mine else []
     broken = [kind for kind in locations() if kind not in kinds]
     if broken:
         lines += ["cannot be loaded", *(f"  {kind}  ({locations()[kind]})" for kind in broken), ""]
@@ -39,6 +39,14 @@ def list_stages() -> str:
     ]
     lines.append("gristmill stages NAME documents one of them")
     return "\n".join(lines)
+
+
+def _of_family(kinds: dict[str, type[Stage]], base: type[Stage]) -> dict[str, type[Stage]]:
+    """Kinds of a class; a trained model is none of the stages that stand in a list."""
+    models = base is TrainedModel
+    return {
+        kind: cls for kind, cls in kinds.items() if issubclass(cls, base) and issubclass(cls, TrainedModel) == models
+    }
 
 
 def stage_page(kind: str) -> str:
@@ -67,7 +75,7 @@ def _sections() -> dict[str, type[BaseModel]]:
     return {"mixture": Mixture, "tokenize": Tokenize}
 
 
-def _settings(cls: type[BaseModel], indent: str) -> list[str]:
+def _settings(cls: type[BaseModel], indent: str, around: tuple[type[BaseModel], ...] = ()) -> list[str]:
     lines: list[str] = []
     for name, info in cls.model_fields.items():
         extra = info.json_schema_extra if isinstance(info.json_schema_extra, dict) else {}
@@ -88,8 +96,8 @@ def _settings(cls: type[BaseModel], indent: str) -> list[str]:
             lines += textwrap.wrap(
                 note, 100 - len(indent), initial_indent=indent + "    ", subsequent_indent=indent + "    "
             )
-        if inner is not None:
-            lines += _settings(inner, indent + "    ")
+        if inner is not None and inner not in around:  # components hold components
+            lines += _settings(inner, indent + "    ", (*around, inner))
     return lines or [f"{indent}none"]
 
 
@@ -150,6 +158,7 @@ def recipe_schema() -> dict[str, Any]:
             "input": locations_schema,
             "root": {"type": "string", "description": "where outputs go"},
             "memory": size | {"description": "what one task of a global stage may hold"},
+            "models": {"type": "object", "additionalProperties": _one_of(kinds, TrainedModel)},
             "sources": {"type": "object", "additionalProperties": source, "minProperties": 1},
             "stages": {"type": "array", "items": _one_of(kinds, PhasedStage)},
             "mixture": {"$ref": "#/$defs/mixture"},
@@ -168,7 +177,7 @@ def _model_schema(cls: type[BaseModel], definitions: dict[str, Any], *, name_all
 
 
 def _one_of(kinds: dict[str, type[Stage]], base: type[Stage]) -> dict[str, Any]:
-    fitting = [kind for kind, cls in kinds.items() if issubclass(cls, base)]
+    fitting = list(_of_family(kinds, base))
     bare = [kind for kind in fitting if not any(field.is_required() for field in kinds[kind].model_fields.values())]
     settings = {
         kind: {"anyOf": [{"$ref": f"#/$defs/stage.{kind}"}, *([{"type": "null"}] if kind in bare else [])]}

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import ClassVar
 
 from gristmill.documents import Record
-from gristmill.stage import InputFile, Source, setting
+from gristmill.stage import InputFile, Source, SourceRef, setting
 
 
 class DatasetSource(Source):
@@ -18,7 +18,7 @@ class DatasetSource(Source):
 
     kind = "dataset"
     reads_files: ClassVar[bool] = False
-    source: str = setting(..., "name of the source whose dataset is read")
+    source: SourceRef = setting(..., "name of the source whose dataset is read")
 
     @property
     def reads_source(self) -> str | None:

@@ -7,7 +7,6 @@ sources:
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from typing import ClassVar
 
@@ -15,10 +14,10 @@ from gristmill import storage
 from gristmill.documents import QUARANTINE_BYTES, Outcome, Record
 from gristmill.sources.compressed import pieces
 from gristmill.sources.fields import Fields
-from gristmill.sources.lines import Line, lines
+from gristmill.sources.lines import lines
+from gristmill.sources.presets import Preset, resolve
+from gristmill.sources.rows import json_rows
 from gristmill.stage import InputFile, Source, setting
-
-_BOM = b"\xef\xbb\xbf"
 
 
 class JsonLines(Source):
@@ -31,40 +30,27 @@ class JsonLines(Source):
         for packed in ("", ".gz", ".zst", ".xz", ".bz2", ".lz4")
     )
 
+    preset: Preset | None = setting(
+        None, "the fields of a published corpus; `fields` still counts where it says something", source="dataset cards"
+    )
     fields: Fields = setting(doc="which fields become what", factory=Fields)
     max_line_bytes: int = setting(100_000_000, "longest line that is read", unit="bytes", source="ours", gt=0)
+
+    @property
+    def columns(self) -> Fields:
+        """What is read: the preset with the recipe's own `fields` over it."""
+        return resolve(self.preset, self.fields)
 
     def records(self, file: InputFile) -> Iterator[Record]:
         """One record per line that is not blank; offset and length are bytes of the decompressed file."""
         with storage.open_input(file.location) as stream:
-            for line in lines(pieces(stream), self.max_line_bytes):
-                if line.too_long or line.damage is not None or line.data.strip():
-                    yield self._record(file.name, line)
-
-    def _record(self, name: str, line: Line) -> Record:
-        record = Record(name, line.offset, line.length)
-        if line.damage is not None:
-            record.payload = line.data[:QUARANTINE_BYTES]
-            return record.end(Outcome.QUARANTINED, line.damage.reason, str(line.damage))
-        if line.too_long:
-            record.payload = line.data
-            message = f"{line.length} bytes, max_line_bytes is {self.max_line_bytes}"
-            return record.end(Outcome.QUARANTINED, "too_large", message)
-        data = line.data
-        if line.offset == 0 and data.startswith(_BOM):
-            data = data[len(_BOM) :]
-        try:
-            row = json.loads(data.decode("utf-8"))
-            if not isinstance(row, dict):
-                record.end(Outcome.QUARANTINED, "bad_json", f"the line is a {type(row).__name__}, not an object")
-            else:
-                self.fields.fill(record, row)
-        except UnicodeDecodeError as error:
-            record.end(Outcome.QUARANTINED, "bad_utf8", f"byte {error.start} of the line is not UTF-8")
-        except RecursionError:
-            record.end(Outcome.QUARANTINED, "bad_json", "objects nested too deeply")
-        except ValueError as error:
-            record.end(Outcome.QUARANTINED, "bad_json", str(error)[:500])
-        if record.outcome == Outcome.QUARANTINED:
-            record.payload = line.data[:QUARANTINE_BYTES]
-        return record
+            for row in json_rows(lines(pieces(stream), self.max_line_bytes), self.max_line_bytes):
+                record = Record(file.name, row.offset, row.length)
+                if row.problem is not None:
+                    record.payload = row.data
+                    yield record.end(Outcome.QUARANTINED, row.problem, row.message)
+                    continue
+                self.columns.fill(record, row.values)
+                if record.outcome == Outcome.QUARANTINED:
+                    record.payload = row.data[:QUARANTINE_BYTES]
+                yield record

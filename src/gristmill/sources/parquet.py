@@ -17,6 +17,7 @@ from gristmill import storage
 from gristmill.documents import Outcome, Record
 from gristmill.errors import UserError, nearest
 from gristmill.sources.fields import Fields
+from gristmill.sources.presets import Preset, resolve
 from gristmill.stage import InputFile, Source, setting
 
 _BATCH_ROWS = 512
@@ -28,7 +29,15 @@ class Parquet(Source):
     kind = "parquet"
     suffixes: ClassVar[tuple[str, ...]] = (".parquet", ".parq", ".pq")
 
+    preset: Preset | None = setting(
+        None, "the fields of a published corpus; `fields` still counts where it says something", source="dataset cards"
+    )
     fields: Fields = setting(doc="which columns become what", factory=Fields)
+
+    @property
+    def columns(self) -> Fields:
+        """What is read: the preset with the recipe's own `fields` over it."""
+        return resolve(self.preset, self.fields)
 
     def records(self, file: InputFile) -> Iterator[Record]:
         """One record per row; offset is the row's number, length its bytes of text.
@@ -40,7 +49,7 @@ class Parquet(Source):
             row = 0
             try:
                 table = pq.ParquetFile(stream)
-                columns = self._columns(table.schema_arrow, file.location)
+                wanted = self._columns(table.schema_arrow, file.location)
                 row_groups = table.num_row_groups
             except (pa.ArrowException, OSError) as error:
                 if not _is_damage(error):
@@ -51,7 +60,7 @@ class Parquet(Source):
                 size = table.metadata.row_group(group).num_rows
                 done = 0
                 try:
-                    for batch in table.iter_batches(_BATCH_ROWS, [group], columns, use_threads=False):
+                    for batch in table.iter_batches(_BATCH_ROWS, [group], wanted, use_threads=False):
                         for values in _rows(batch):
                             yield self._record(file.name, row + done, values)
                             done += 1
@@ -67,20 +76,20 @@ class Parquet(Source):
                 row += size
 
     def _columns(self, schema: pa.Schema, location: str) -> list[str] | None:
-        top = self.fields.text if self.fields.text in schema.names else self.fields.text.split(".", 1)[0]
+        top = self.columns.text if self.columns.text in schema.names else self.columns.text.split(".", 1)[0]
         if top not in schema.names:
             raise UserError(
-                f"no column {self.fields.text!r} for the text.{nearest(self.fields.text, schema.names)}",
+                f"no column {self.columns.text!r} for the text.{nearest(self.columns.text, schema.names)}",
                 where=location,
                 hint=f"set fields.text to one of: {', '.join(schema.names)}",
             )
-        if self.fields.metadata == "all":
+        if self.columns.metadata == "all":
             return None
-        wanted = {name if name in schema.names else name.split(".", 1)[0] for name in self.fields.named}
+        wanted = {name if name in schema.names else name.split(".", 1)[0] for name in self.columns.named}
         return [name for name in schema.names if name in wanted]
 
     def _record(self, name: str, row: int, values: dict[str, Any]) -> Record:
-        record = self.fields.fill(Record(name, row, 0), values)
+        record = self.columns.fill(Record(name, row, 0), values)
         record.length = len(record.text.encode()) if record.text else 0
         return record
 
