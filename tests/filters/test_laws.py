@@ -15,7 +15,10 @@ from gristmill.kernels.text import apply_cuts
 from tests.stages import make_batch, run_filter
 
 STAGES = {
-    **{f"gopher_repetition {name}": GopherRepetition(dialect=name) for name in ("datatrove", "dclm", "dolma", "redpajama_v2")},
+    **{
+        f"gopher_repetition {name}": GopherRepetition(dialect=name)
+        for name in ("datatrove", "dclm", "dolma", "redpajama_v2")
+    },
     **{
         f"gopher_quality {name}": GopherQuality(dialect=name, stop_words="by_language")
         for name in ("datatrove", "dclm", "dolma", "redpajama_v2")
@@ -28,9 +31,20 @@ STAGES = {
 }
 CUTTING = {name: stage for name, stage in STAGES.items() if stage.makes_cuts}
 PIECES = [
-    "A sentence of words ends here.", "Ünïcödé wörter, 漢字 und 😀!", "[12]", "3 likes", "Read more...", "home", "ALL CAPITALS HERE",
-    "e\u0301\u200d", "javascript", "terms of use", "{", "• point", "ไทย", "\u00a0", "\x00", "Σας",
-]  # fmt: skip
+    *("A sentence of words ends here.", "Ünïcödé wörter, 漢字 und 😀!", "[12]", "3 likes", "Read more...", "home"),
+    *(
+        "ALL CAPITALS HERE",
+        "e\u0301\u200d",
+        "javascript",
+        "terms of use",
+        "{",
+        "• point",
+        "ไทย",
+        "\u00a0",
+        "\x00",
+        "Σας",
+    ),
+]
 TEXTS = st.lists(
     st.tuples(
         st.one_of(st.sampled_from(PIECES), st.text(st.characters(exclude_categories=["Cs"]), max_size=8)),
@@ -70,6 +84,8 @@ def test_cuts_leave_whole_characters_of_the_text(name, rows):
     cuts = stage.signals(batch)["cuts"]
     left = apply_cuts(batch.texts, cuts)
     for row, text in enumerate(texts):
-        after = bytes(left.data[left.offsets[row] : left.offsets[row + 1]]).decode("utf-8")  # raises where a cut breaks one
+        after = bytes(left.data[left.offsets[row] : left.offsets[row + 1]]).decode(
+            "utf-8"
+        )  # raises where a cut breaks one
         signs = iter(text)
         assert all(sign in signs for sign in after if sign != "\n"), (text, after)  # in order, nothing new but newlines
