@@ -25,6 +25,7 @@ BUILT_IN = {
     "stackexchange": "gristmill.sources.stackexchange:StackExchange",
     "gutenberg": "gristmill.sources.gutenberg:Gutenberg",
     "arxiv": "gristmill.sources.arxiv:Arxiv",
+    "code": "gristmill.sources.code:Code",
     "jats": "gristmill.sources.jats:Jats",
     "hackernews": "gristmill.sources.hackernews:HackerNews",
     "uspto": "gristmill.sources.uspto:Uspto",
@@ -36,9 +37,12 @@ BUILT_IN = {
     "gopher_quality": "gristmill.filters.gopher:GopherQuality",
     "c4": "gristmill.filters.c4:C4",
     "fineweb": "gristmill.filters.fineweb:FineWeb",
+    "redpajama_signals": "gristmill.filters.redpajama:RedPajamaSignals",
     "refinedweb_lines": "gristmill.filters.refinedweb_lines:RefinedWebLines",
     "pii": "gristmill.filters.pii:Pii",
     "pii_domains": "gristmill.filters.pii_domains:PiiDomains",
+    "classifier": "gristmill.filters.classifier:Classifier",
+    "train_classifier": "gristmill.filters.train_classifier:TrainClassifier",
     "quantile": "gristmill.filters.quantile:Quantile",
     "datatrove": "gristmill.filters.datatrove_block:DatatroveBlock",
     # dedup
@@ -48,6 +52,7 @@ BUILT_IN = {
     "substring": "gristmill.dedup.substring:ExactSubstring",
     "url_dedup": "gristmill.dedup.url:UrlDedup",
     "paragraphs": "gristmill.dedup.paragraphs:ParagraphDedup",
+    "sentences": "gristmill.dedup.sentences:SentenceDedup",
     # evaluation sets
     "decontaminate": "gristmill.decontamination.stage:Decontaminate",
     "contamination_report": "gristmill.decontamination.report:ContaminationReport",
