@@ -1,10 +1,10 @@
 """The loss alarm: a stage stops before it commits a layer when it would take nearly all of a source.
 
-    class Mine(LossLimit, GlobalStage):
-        def phases(self, scope):
-            yield cluster                                                    # tasks count documents.<source>, lost.<source>
-            self.stop_on_loss(counts_by_source(cluster, "documents."), counts_by_source(cluster, "lost."))
-            yield layers
+class Mine(LossLimit, GlobalStage):
+    def phases(self, scope):
+        yield cluster                                                    # tasks count documents.<source>, lost.<source>
+        self.stop_on_loss(counts_by_source(cluster, "documents."), counts_by_source(cluster, "lost."))
+        yield layers
 """
 
 from __future__ import annotations

@@ -54,7 +54,7 @@ class RepeatPlan:
 
     @classmethod
     def of(cls, scope: Scope, shards_per_group: int | None) -> RepeatPlan:
-        shuffle = ShufflePlan.of(scope, KEYS_PER_ROW)
+        shuffle = ShufflePlan.of(scope, KEYS_PER_ROW, whole=True)
         slices = min(MOST_SLICES, 1 << max(0, shuffle.ranges - 1).bit_length())
         return cls(shuffle.groups, tuple(_scopes(scope.shards, shards_per_group)), slices, shuffle.run_records)
 
