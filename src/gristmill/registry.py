@@ -25,6 +25,7 @@ BUILT_IN = {
     "stackexchange": "gristmill.sources.stackexchange:StackExchange",
     "gutenberg": "gristmill.sources.gutenberg:Gutenberg",
     "arxiv": "gristmill.sources.arxiv:Arxiv",
+    "code": "gristmill.sources.code:Code",
     "jats": "gristmill.sources.jats:Jats",
     "hackernews": "gristmill.sources.hackernews:HackerNews",
     "uspto": "gristmill.sources.uspto:Uspto",
@@ -46,9 +47,11 @@ BUILT_IN = {
     # dedup
     "exact": "gristmill.dedup.exact:Exact",
     "minhash": "gristmill.dedup.minhash:MinHash",
+    "containment": "gristmill.dedup.containment:Containment",
     "substring": "gristmill.dedup.substring:ExactSubstring",
     "url_dedup": "gristmill.dedup.url:UrlDedup",
     "paragraphs": "gristmill.dedup.paragraphs:ParagraphDedup",
+    "sentences": "gristmill.dedup.sentences:SentenceDedup",
     # evaluation sets
     "decontaminate": "gristmill.decontamination.stage:Decontaminate",
     "contamination_report": "gristmill.decontamination.report:ContaminationReport",

@@ -107,11 +107,12 @@ def _begins_in_lower_case(data, at, end, blocks, traits):
 
 
 @leaf
-def sentences_in(data, start, end, phrases, case, blocks, traits):
-    """Sentences of data[start:end]; 0 when it is blank. phrases: `abbreviations()`, case: `phrases.lower_case()`."""
-    count = 0
-    inside = False
-    at = start
+def sentence_end(data, at, start, end, phrases, case, blocks, traits):
+    """Behind the sentence that goes on at byte `at` of data[start:end], and whether it has a visible character.
+
+    phrases: `abbreviations()`, case: `phrases.lower_case()`.
+    """
+    visible = False
     while at < end:
         byte = data[at]
         if byte < 0x80:
@@ -121,7 +122,7 @@ def sentences_in(data, start, end, phrases, case, blocks, traits):
             code, after = decode(data, at, end)
             entry = trait(blocks, traits, code)
         if entry & SPACE == 0:
-            inside = True
+            visible = True
             if entry & TERMINAL or code == ELLIPSIS:
                 beyond, foreign = _past_marks(data, at, end, blocks, traits)
                 if code == WIDE_STOP and beyond == after and at > start and beyond < end:
@@ -134,12 +135,22 @@ def sentences_in(data, start, end, phrases, case, blocks, traits):
                     if ends and code == FULL_STOP and beyond == after:
                         ends = not _abbreviated(data, at, start, phrases, case, blocks, traits)
                 if ends:
-                    count += 1
-                    inside = False
+                    return beyond, visible
                 at = beyond
                 continue
         at = after
-    return count + inside
+    return end, visible
+
+
+@leaf
+def sentences_in(data, start, end, phrases, case, blocks, traits):
+    """Sentences of data[start:end]; 0 when it is blank. phrases: `abbreviations()`, case: `phrases.lower_case()`."""
+    count = 0
+    at = start
+    while at < end:
+        at, visible = sentence_end(data, at, start, end, phrases, case, blocks, traits)
+        count += visible
+    return count
 
 
 @njit(cache=True, nogil=True)
