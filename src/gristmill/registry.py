@@ -37,6 +37,7 @@ BUILT_IN = {
     "gopher_quality": "gristmill.filters.gopher:GopherQuality",
     "c4": "gristmill.filters.c4:C4",
     "fineweb": "gristmill.filters.fineweb:FineWeb",
+    "redpajama_signals": "gristmill.filters.redpajama:RedPajamaSignals",
     "refinedweb_lines": "gristmill.filters.refinedweb_lines:RefinedWebLines",
     "pii": "gristmill.filters.pii:Pii",
     "pii_domains": "gristmill.filters.pii_domains:PiiDomains",

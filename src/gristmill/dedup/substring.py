@@ -21,6 +21,7 @@ import pyarrow as pa
 from gristmill import storage
 from gristmill.commit import read_receipt
 from gristmill.dedup.loss import LossLimit
+from gristmill.dedup.readings import load_tokenizer
 from gristmill.dedup.shuffle import ShufflePlan, numbered
 from gristmill.dedup.substring_grams import GramsNearSample, SampleGrams
 from gristmill.dedup.substring_layer import SUBSTRING_VALUES, SubstringLayer
@@ -99,9 +100,7 @@ class ExactSubstring(LossLimit, GlobalStage):
         if (self.tokens == "ids") != (self.tokenizer is not None):
             raise UserError(f"{self.name}: `tokens: ids` and `tokenizer` go together", hint="tokenizer: tokenizer.json")
         if self.tokenizer is not None:
-            from gristmill.tokenize.tokenizer_file import TokenizerFile
-
-            _ = TokenizerFile.read(self.tokenizer).tokenizer
+            load_tokenizer(str(self.tokenizer))
 
     def reading(self, scope: Scope | None = None) -> GramReading:
         encoded = storage.join(scope.folder, "encoded") if scope is not None and self.tokens == "ids" else ""

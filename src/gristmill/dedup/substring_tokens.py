@@ -125,9 +125,9 @@ class EncodeShard(Task):
     tokenizer: str
 
     def run(self, commit: Commit) -> None:
-        from gristmill.tokenize.tokenizer_file import TokenizerFile
+        from gristmill.dedup.readings import load_tokenizer
 
-        tokenizer = TokenizerFile.read(self.tokenizer).tokenizer
+        tokenizer = load_tokenizer(self.tokenizer)
         with pq.ParquetWriter(commit.path(self.name + ".tokens.parquet"), TOKENS, compression="zstd") as writer:
             for batch in self.shard.batches(texts=True):
                 parts: list[list[np.ndarray]] = [[], [], []]

@@ -43,7 +43,7 @@ class RunResult:
 def run_plan(plan: Plan, executor: LocalExecutor, display: Display | None = None, only: str | None = None) -> RunResult:
     """Run what is missing. `only` restricts to one stage (by node name or stage name) and what it needs."""
     result = RunResult(plan)
-    with _lock(plan.recipe.root):
+    with lock_root(plan.recipe.root):
         _Run(plan, executor, display or Quiet(), result).everything(_selection(plan, only))
     return result
 
@@ -299,7 +299,7 @@ def _clear_temporary(folder: str, *, below: bool = True) -> None:
 
 
 @contextlib.contextmanager
-def _lock(root: str) -> Iterator[None]:
+def lock_root(root: str) -> Iterator[None]:
     """One run at a time per local root."""
     if storage.is_remote(root):
         yield
@@ -315,4 +315,4 @@ def _lock(root: str) -> Iterator[None]:
         yield
 
 
-__all__ = ["RunResult", "make_shard_job", "run_plan"]
+__all__ = ["RunResult", "lock_root", "make_shard_job", "run_plan"]
