@@ -99,7 +99,7 @@ class Classifier(Filter):
         label = label or LABELS[self.dialect]
         if LABEL_PREFIX + label not in model.labels:
             known = ", ".join(sorted(name.removeprefix(LABEL_PREFIX) for name in model.labels)[:50])
-            raise UserError(f"{self.name}: the model has no label {label!r}", hint=f"set `label:` to one of {known}")
+            raise UserError(f"the model has no label {label!r}", hint=f"set `label:` to one of {known}")
         return model, LABEL_PREFIX + label
 
     def decide(self, batch: Batch) -> np.ndarray:

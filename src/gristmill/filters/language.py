@@ -271,7 +271,7 @@ class Language(Filter):
         for name in (*(self.keep or ()), *named):
             if name not in labels:
                 raise UserError(
-                    f"{self.name}: the model knows no language {name!r}",
+                    f"the model knows no language {name!r}",
                     hint=f"it knows {', '.join(sorted(labels)[:200])}",
                 )
 
