@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from gristmill import storage
 from gristmill.dataset import Dataset
 from gristmill.errors import UserError, nearest
+from gristmill.pipeline.graph import Node
 from gristmill.pipeline.jobs import Failure
 from gristmill.pipeline.plan import Plan, make_plan
 from gristmill.pipeline.progress import Display, Quiet
@@ -103,6 +104,20 @@ def run(
         if not outcome.failures:
             raise  # else what failed first, a full disk say, is what to show
     return Result(summary, path, tuple(outcome.ran), tuple(outcome.failures), tuple(outcome.blocked))
+
+
+def model_node(plan: Plan, name: str, kind: str) -> Node:
+    """The node of a model that the recipe trains; its `folder` is where the model lies.
+
+    Raises UserError when the recipe has no model of that name and kind.
+    """
+    known = {model: trained for model, trained in plan.graph.recipe.models.items() if trained.kind == kind}
+    if name not in known:
+        raise UserError(
+            f"no model {name!r} of kind {kind} in {plan.graph.recipe.path}.{nearest(name, known)}",
+            hint=f"it has {', '.join(known) or 'none'}",
+        )
+    return plan.graph.nodes[f"models/{name}"]
 
 
 def try_mixture(recipe: Recipe) -> Preview:

@@ -21,6 +21,9 @@ app = typer.Typer(
     help="Raw crawls and dumps in, clean, deduplicated, mixed and tokenised training data out.",
 )
 
+train = typer.Typer(no_args_is_help=True, help="Train a model on datasets of a recipe.")
+app.add_typer(train, name="train")
+
 RecipePath = Annotated[str, typer.Argument(metavar="RECIPE", help="YAML file")]
 RecipeOrFolder = Annotated[str, typer.Argument(metavar="RECIPE|FOLDER", help="YAML file, or a folder of token shards.")]
 Overrides = Annotated[
@@ -174,6 +177,37 @@ def compact(
 
     files, rows = write(api.open_dataset(api.load(recipe, set_, root=root), source), out)
     print(f"{rows:,} documents in {files:,} files: {out}")
+
+
+@train.command(name="classifier")
+def train_classifier(
+    recipe: RecipePath,
+    positive: Annotated[list[str], typer.Option(help="A source of good examples; repeatable.")] = [],  # noqa: B006
+    negative: Annotated[list[str], typer.Option(help="A source of bad examples; repeatable.")] = [],  # noqa: B006
+    name: Annotated[str, typer.Option(help="The model: one under `models:`, or a new name.")] = "classifier",
+    set_: Overrides = [],  # noqa: B006
+    root: Root = None,
+    workers: Annotated[int | None, typer.Option("--workers", "-w", min=1, help="Processes.")] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print the result only.")] = False,
+) -> None:
+    """Train a quality classifier, and print precision, recall and AUC on examples held out."""
+    from gristmill import api
+    from gristmill.pipeline.progress import make_display
+    from gristmill.report.trained import trained_text
+
+    if bool(positive) != bool(negative):
+        raise UserError(
+            "a classifier needs examples of both kinds", hint="give --positive SOURCE and --negative SOURCE"
+        )
+    made = f"{{train_classifier: {{positive: [{', '.join(positive)}], negative: [{', '.join(negative)}]}}}}"
+    overrides = [f"models.{name}={made}", *set_] if positive else set_
+    plan = api.plan(_load(recipe, overrides, root))
+    node = api.model_node(plan, name, "train_classifier")
+    result = api.run(plan, workers=workers, stage=node.name, display=make_display(quiet))
+    if not result.ok:
+        _print_failures(result)
+        raise typer.Exit(1)
+    print(trained_text(node.folder))
 
 
 @app.command()

@@ -180,6 +180,11 @@ class Stage(Settings):
     def check(self) -> None:
         """Raise UserError when a model, list or package this stage needs is missing or unreadable. Runs before any work."""
 
+    @property
+    def kernel_set(self) -> str:
+        """A name for what `warm` compiles; another where settings need other kernels."""
+        return self.kind
+
     def warm(self) -> None:
         """Compile the kernels this stage uses, so that workers find them in the cache. Runs in the parent before any work."""
 
@@ -237,6 +242,10 @@ class Source(Stage):
         """
         raise NotImplementedError
 
+    def rough_text(self, record: Record) -> str | None:
+        """About the text `read_text` would give, at a small part of the cost; None where there is no cheap way."""
+        return None
+
     def read_text(self, record: Record) -> None:
         """Set `record.text` (and title …) from `record.payload`, or end the record. Formats that carry text need not."""
 
@@ -279,6 +288,15 @@ class Filter(ShardStage):
     def rule_names(self) -> tuple[str, ...]:
         """`rules` for these settings; override where a setting changes them."""
         return self.rules
+
+    @property
+    def judges_rough_text(self) -> bool:
+        """Whether `reject_rough` can tell anything under these settings."""
+        return False
+
+    def reject_rough(self, text: str) -> str | None:
+        """The rule that will surely drop a page, judged by a rough text of it before the page is parsed at full cost."""
+        return None
 
     @abstractmethod
     def decide(self, batch: Batch) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Both engines on real and on hostile pages."""
+"""Every engine on real and on hostile pages."""
 
 from __future__ import annotations
 
@@ -14,11 +14,12 @@ from pydantic import ValidationError
 
 from gristmill.extract import ExtractionError, ExtractSettings, extract
 
-ENGINES = ["trafilatura", "resiliparse"]
+ENGINES = ["gristmill", "trafilatura", "resiliparse"]
 PARAGRAPH = "This is a sentence of ordinary prose that says enough to be taken for content. " * 5
 ARTICLE = f"""<html><head><title>Head</title></head><body><nav><a href=/>Home</a> <a href=/x>Other</a></nav>
 <article><h1>Head line</h1><p>{PARAGRAPH}</p><p>Second: see <a href="/rel">there</a>. {PARAGRAPH}</p>
-<table><tr><td>cell one</td><td>cell two</td></tr></table><p>{PARAGRAPH}</p></article>
+<table><tr><th>Year</th><th>What it was</th></tr><tr><td>cell one</td><td>cell two</td></tr>
+<tr><td>1999</td><td>Prose was 12 % longer.</td></tr></table><p>{PARAGRAPH}</p></article>
 <footer>© nobody</footer></body></html>"""
 
 

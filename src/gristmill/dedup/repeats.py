@@ -2,6 +2,7 @@
 
     partition: a task per group of shards → <group>.records, <group>.index, <group>.shards.npy, <group>.marks
     match:     a task per range of keys   → <range>.repeats, <range>.index
+    index:     a task per range of keys   → <range>.keys, where later runs shall be checked against this one
     gather:    a task per group of shards → <group>.marks
 
 A row has a list of keys (of its lines, say); a 0 takes no part. Every key that takes part has an *ordinal*, its number
@@ -30,6 +31,7 @@ import xxhash
 from gristmill import storage
 from gristmill.commit import Commit, Receipt, read_receipt
 from gristmill.dataset import ShardRef
+from gristmill.dedup.line_index import DescribeIndex, IndexPlan, KeyIndex
 from gristmill.dedup.shuffle import ShufflePlan, numbered
 from gristmill.stage import Phase, Scope, Task
 
@@ -52,7 +54,7 @@ class RepeatPlan:
 
     @classmethod
     def of(cls, scope: Scope, shards_per_group: int | None) -> RepeatPlan:
-        shuffle = ShufflePlan.of(scope, KEYS_PER_ROW)
+        shuffle = ShufflePlan.of(scope, KEYS_PER_ROW, whole=True)
         slices = min(MOST_SLICES, 1 << max(0, shuffle.ranges - 1).bit_length())
         return cls(shuffle.groups, tuple(_scopes(scope.shards, shards_per_group)), slices, shuffle.run_records)
 
@@ -89,9 +91,16 @@ class Repeats:
 
 
 def find_over_shards(
-    scope: Scope, column: str, first_copy: FirstCopy, shards_per_group: int | None
+    scope: Scope,
+    column: str,
+    first_copy: FirstCopy,
+    shards_per_group: int | None,
+    known: tuple[KeyIndex, ...] = (),
+    index: IndexPlan | None = None,
 ) -> Iterator[Phase | Repeats]:
     """The phases that mark repeated keys of a list column, then where the marks are.
+
+    known: keys of earlier runs, which count as first copies. index: what to leave behind for later ones.
 
     first_copy: "keep" marks every key that stood before, in the order of shards, rows and places in the list. "cut"
     marks every key that stands in several rows, the first one too, and in each row all but the first of its own.
@@ -105,7 +114,7 @@ def find_over_shards(
                 column,
                 scope.shards[start:stop],
                 plan.scopes[start:stop],
-                plan.is_whole(start, stop),
+                plan.is_whole(start, stop) and not known and index is None,
                 first_copy,
                 plan,
             )
@@ -115,20 +124,26 @@ def find_over_shards(
     yield partition
     receipts = [_receipt(partition.folder, task.name) for task in partition.tasks]
     records = sum(receipt.counts["records"] for receipt in receipts)
-    if records == 0:
+    if records == 0 and index is None:
         yield Repeats(partition.folder, plan.groups)
         return
-    ranges = min(plan.slices, -(-records * 9 // (8 * plan.held)))  # an eighth spare for uneven ranges
+    most = records + sum(earlier.records for earlier in known)
+    ranges = max(1, min(plan.slices, -(-most * 9 // (8 * plan.held))))  # an eighth spare for uneven ranges
     bounds = [number * plan.slices // ranges for number in range(ranges + 1)]
     runs = tuple(receipt.counts["runs"] for receipt in receipts)
-    match = scope.phase(
-        "match",
-        [
-            KeyMatch(numbered(number), partition.folder, runs, start, stop, first_copy, plan.slices, plan.held)
-            for number, (start, stop) in enumerate(itertools.pairwise(bounds))
-        ],
-    )
+    parts = [
+        (numbered(number), RecordRange(partition.folder, runs, start, stop, plan.slices, plan.held))
+        for number, (start, stop) in enumerate(itertools.pairwise(bounds))
+    ]
+    match = scope.phase("match", [KeyMatch(name, part, first_copy, known) for name, part in parts])
     yield match
+    if index is not None:
+        carried = known if index.carry else ()
+        written = scope.phase("index", [WriteIndex(name, part, carried) for name, part in parts])
+        yield written
+        firsts = tuple(part.bounds[0] for _, part in parts)
+        describe = DescribeIndex("index.json", written.folder, tuple(name for name, _ in parts), firsts, index.about)
+        yield Phase("index.json", written.folder, (describe,))
     gather = scope.phase(
         "gather",
         [
@@ -276,19 +291,23 @@ def repeats_among(keys: np.ndarray, first_copy: FirstCopy) -> tuple[np.ndarray, 
 
 
 @dataclass(frozen=True)
-class KeyMatch(Task):
-    """Repeats among the records of all groups in one range of keys."""
+class RecordRange:
+    """The records of all groups in one range of keys."""
 
-    name: str
     folder: str  # of the partition phase
     runs: tuple[int, ...]  # of each group
     start: int  # first slice
     stop: int  # and the slice after the last
-    first_copy: FirstCopy
     slices: int
     held: int
 
-    def run(self, commit: Commit) -> None:
+    @property
+    def bounds(self) -> tuple[int, int]:
+        """The smallest key of the range and the one after the greatest."""
+        return (self.start << 64) // self.slices, (self.stop << 64) // self.slices
+
+    def read(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Keys and ordinals, group after group and run after run, and where each group begins, int64 (groups + 1,)."""
         pieces = [self._pieces(group) for group in range(len(self.runs))]
         counts = [int((piece[:, 1] - piece[:, 0]).sum()) for piece in pieces]
         bounds = np.cumsum([0, *counts])
@@ -296,12 +315,7 @@ class KeyMatch(Task):
         for group, piece in enumerate(pieces):
             part = slice(bounds[group], bounds[group + 1])
             self._read(group, piece, keys[part], ordinals[part])
-        marked, _ = repeats_among(keys, self.first_copy)
-        with open(commit.path(self.name + ".repeats"), "wb") as stream:
-            stream.write(ordinals[marked].astype("<i8").data)
-        with open(commit.path(self.name + ".index"), "wb") as stream:
-            stream.write(np.searchsorted(marked, bounds).astype("<i8").data)
-        commit.count(records=len(keys), repeats=len(marked))
+        return keys, ordinals, bounds
 
     def _pieces(self, group: int) -> np.ndarray:
         """Of each run the first record of the range, the one after the last, and the same of the run, int64 (runs, 4)."""
@@ -326,6 +340,58 @@ class KeyMatch(Task):
                 ordinals[part] = np.frombuffer(stream.read((stop - start) * 4), "<u4")
                 ordinals[part] += run * self.held
                 filled = part.stop
+
+
+@dataclass(frozen=True)
+class KeyMatch(Task):
+    """Repeats among the records of all groups in one range of keys, and of what stands in earlier runs."""
+
+    name: str
+    records: RecordRange
+    first_copy: FirstCopy
+    known: tuple[KeyIndex, ...] = ()
+
+    def run(self, commit: Commit) -> None:
+        keys, ordinals, bounds = self.records.read()
+        marked, _ = repeats_among(keys, self.first_copy)
+        if self.known:
+            earlier = np.zeros(len(keys), bool)
+            for index in self.known:
+                for part in index.between(*self.records.bounds):
+                    earlier |= _is_in(keys, part)
+            commit.count(seen_earlier=int(earlier.sum()))
+            marked = np.union1d(marked, np.flatnonzero(earlier))
+        with open(commit.path(self.name + ".repeats"), "wb") as stream:
+            stream.write(ordinals[marked].astype("<i8").data)
+        with open(commit.path(self.name + ".index"), "wb") as stream:
+            stream.write(np.searchsorted(marked, bounds).astype("<i8").data)
+        commit.count(records=len(keys), repeats=len(marked))
+
+
+def _is_in(keys: np.ndarray, ascending: np.ndarray) -> np.ndarray:
+    """Which keys stand in an ascending array, bool (keys,)."""
+    if not len(ascending):
+        return np.zeros(len(keys), bool)
+    places = np.searchsorted(ascending, keys)
+    return ascending[np.minimum(places, len(ascending) - 1)] == keys
+
+
+@dataclass(frozen=True)
+class WriteIndex(Task):
+    """The distinct keys of one range, ascending, with those of earlier runs where they are carried on."""
+
+    name: str
+    records: RecordRange
+    carried: tuple[KeyIndex, ...]
+
+    def run(self, commit: Commit) -> None:
+        keys = np.unique(self.records.read()[0])
+        for index in self.carried:
+            for part in index.between(*self.records.bounds):
+                keys = np.union1d(keys, part)
+        with open(commit.path(self.name + ".keys"), "wb") as stream:
+            stream.write(keys.astype("<u8").data)
+        commit.count(keys=len(keys))
 
 
 @dataclass(frozen=True)

@@ -3,11 +3,13 @@
     write:  a task per group of shards → <group>.keys, <group>.runs.npy, <group>.pieces.npy
     match:  a task per range of keys   → <range>.keys, <range>.starts
 
-A *run* is the sorted distinct keys of consecutive documents of one shard, as many as memory allows; runs are numbered in
-document order through all groups. A key (uint64) has its lowest bit set where it stands twice in its run, so that a text
-that stands everywhere costs a key a run. `<group>.runs.npy`, int64 (runs, 3), says of each run which shard of
-the group and which rows [first, stop) it is of; `<group>.pieces.npy`, int64 (runs, ranges, 2), which keys of the file are
-its part of each range. Several runs are held and written range after range, so that a range of a group is few reads.
+A *run* is the sorted distinct keys of consecutive documents of one shard, as many as memory allows, or of a piece of a
+document that is too large for one; runs are numbered in document order through all groups. A key (uint64) has its
+lowest bit set where it stands twice in its run, so that a text that stands everywhere costs a key a run.
+`<group>.runs.npy`, int64 (runs, 5), says of each run which shard of the group and which rows [first, stop) it is of,
+and of a piece which bytes [begin, end) of its row, else zeros; `<group>.pieces.npy`, int64 (runs, ranges, 2), which
+keys of the file are its part of each range. Several runs are held and written range after range, so that a range of a
+group is few reads.
 
 What a match task writes are the keys of its range that stand twice anywhere, run after run, the lowest bit now set
 where an earlier run has the key too. Its `.starts` says where each run begins: int64, the number of passes, then
@@ -19,6 +21,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 
@@ -52,11 +55,11 @@ class RunWriter:
         self._stream = open(commit.path(name + ".keys"), "wb")  # noqa: SIM115 - closed by `close`
         self._most, self._held, self._written = most_keys, 0, 0
         self._waiting: list[np.ndarray] = []
-        self._rows: list[tuple[int, int, int]] = []
+        self._rows: list[tuple[int, int, int, int, int]] = []
         self._pieces: list[np.ndarray] = []
 
-    def add(self, keys: np.ndarray, shard: int, first_row: int, stop_row: int) -> None:
-        """A run from all keys of these rows in any order; `keys` is overwritten."""
+    def add(self, keys: np.ndarray, shard: int, first_row: int, stop_row: int, piece: tuple[int, int] = (0, 0)) -> None:
+        """A run from all keys of these rows, or of a piece of a row, in any order; `keys` is overwritten."""
         from gristmill.kernels.key_table import merge_equal
 
         self._commit.count(keys=len(keys))
@@ -66,7 +69,7 @@ class RunWriter:
             self._flush()
         self._waiting.append(run.copy())
         self._held += len(run)
-        self._rows.append((shard, first_row, stop_row))
+        self._rows.append((shard, first_row, stop_row, *piece))
 
     def _flush(self) -> None:
         if not self._waiting:
@@ -92,7 +95,7 @@ class RunWriter:
         self._stream.close()
         none = np.empty((0, self._ranges, 2), np.int64)
         for suffix, array in (
-            (".runs.npy", np.array(self._rows, np.int64).reshape(-1, 3)),
+            (".runs.npy", np.array(self._rows, np.int64).reshape(-1, 5)),
             (".pieces.npy", np.concatenate([none, *self._pieces])),
         ):
             with open(self._commit.path(self._name + suffix), "wb") as stream:
@@ -101,7 +104,7 @@ class RunWriter:
 
 
 def runs_of(folder: str, group: str) -> np.ndarray:
-    """Shard in the group, first row and the row after the last of every run, int64 (runs, 3)."""
+    """Shard in the group, rows [first, stop) and bytes [begin, end) of every run, int64 (runs, 5)."""
     with storage.open_input(storage.join(folder, group + ".runs.npy")) as stream:
         return np.load(stream)
 
@@ -180,6 +183,19 @@ def _joined(pieces: np.ndarray) -> Iterator[slice]:
             yield slice(start, stop)
 
 
+class Run(NamedTuple):
+    """Repeated keys of some rows of a shard, or of bytes [begin, end) of one row where end is not 0.
+
+    keys: uint64, the lowest bit set where an earlier run has the key too.
+    """
+
+    first_row: int
+    stop_row: int
+    begin: int
+    end: int
+    keys: np.ndarray
+
+
 @dataclass(frozen=True)
 class RepeatedKeys:
     """The keys of each run that stand twice, as the match tasks found them."""
@@ -189,11 +205,8 @@ class RepeatedKeys:
     ranges: int
     first_runs: tuple[int, ...] = field(repr=False)  # number of the first run of each group, then of all runs
 
-    def runs(self, group: int, shard: int) -> Iterator[tuple[int, int, np.ndarray]]:
-        """First row, row after the last, and keys of each run of a shard, which is counted within its group.
-
-        Runs without any such keys are left out. Keys uint64, the lowest bit set where an earlier run has the key too.
-        """
+    def runs(self, group: int, shard: int) -> Iterator[Run]:
+        """The runs of a shard, which is counted within its group; those without any such keys are left out."""
         rows = runs_of(self.runs_folder, numbered(group))
         mine = np.flatnonzero(rows[:, 0] == shard)
         if not len(mine):
@@ -208,7 +221,8 @@ class RepeatedKeys:
                 if spans:
                     pieces += self._read(part, spans)
             if pieces:
-                yield int(rows[run, 1]), int(rows[run, 2]), np.concatenate(pieces)
+                first_row, stop_row, begin, end = rows[run, 1:].tolist()
+                yield Run(first_row, stop_row, begin, end, np.concatenate(pieces))
 
     def _places(self, part: int, first: int, runs: int) -> Iterator[np.ndarray]:
         """For each pass of a range where the keys of `runs` runs from the first on begin, int64 (runs + 1,)."""

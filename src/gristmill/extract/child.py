@@ -43,7 +43,7 @@ def serve(requests: IO[bytes], replies: IO[bytes]) -> None:
         except ExtractionError as error:
             write_frame(replies, {"reason": error.reason, "message": error.message}, b"")
         else:
-            write_frame(replies, {"title": page.title}, page.text.encode("utf-8"))
+            write_frame(replies, {"title": page.title, "confidence": page.confidence}, page.text.encode("utf-8"))
 
 
 def main() -> None:

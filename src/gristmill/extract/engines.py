@@ -1,13 +1,14 @@
 """The extraction engines by name, imported only when used.
 
-An engine is a module with one function: `load(settings) -> run`, where `run(html, url) -> text` does one
-page. `load` does every import and warm-up, because the time limit of a page covers `run` alone. `run` must
-not remember anything between pages.
+An engine is a module with one function: `load(settings) -> run`, where `run(html, url)` does one page and returns
+its text, or an EngineText where the engine knows how far to trust it. `load` does every import and warm-up, because
+the time limit of a page covers `run` alone. `run` must not remember anything between pages.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import lru_cache
 from importlib import import_module
 from typing import TYPE_CHECKING
@@ -17,10 +18,20 @@ from gristmill.errors import nearest
 if TYPE_CHECKING:
     from gristmill.extract.settings import ExtractSettings
 
-Engine = Callable[[str, str | None], str]
+
+@dataclass(frozen=True, slots=True)
+class EngineText:
+    """A text and the F1 (0–1) that the engine expects of it against the true main text."""
+
+    text: str
+    confidence: float
+
+
+Engine = Callable[[str, str | None], str | EngineText]
 """Decoded HTML and the page's URL → text, empty when the page has none."""
 
 ENGINES = {
+    "gristmill": "gristmill.extract.engine_gristmill:load",
     "trafilatura": "gristmill.extract.engine_trafilatura:load",
     "resiliparse": "gristmill.extract.engine_resiliparse:load",
 }

@@ -1,7 +1,7 @@
 """Isolated mode: pages go to one child process; a page that crashes or hangs takes only that child with it.
 
 A frame on the pipes, either way: two little-endian uint32 (bytes of header, bytes of body), a JSON header,
-the body. Request: {"settings", "content_type", "url"} and the payload. Reply: {"title"} and the text, or
+the body. Request: {"settings", "content_type", "url"} and the payload. Reply: {"title", "confidence"} and the text, or
 {"reason", "message"}.
 """
 
@@ -156,7 +156,7 @@ def extract_in_child(
             raise ExtractionError("time_limit", str(error)) from None
     if "reason" in header:
         raise ExtractionError(header["reason"], header["message"])
-    return Extraction(body.decode("utf-8"), header["title"])
+    return Extraction(body.decode("utf-8"), header["title"], header["confidence"])
 
 
 class _Died(Exception):

@@ -20,10 +20,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Extraction:
-    """What a page says. `text` is empty when there is no main text; `title` has at most 1,000 characters."""
+    """What a page says. `text` is empty when there is no main text; `title` has at most 1,000 characters.
+
+    `confidence` is the F1 (0–1) that the engine expects of its text, None where it cannot tell.
+    """
 
     text: str
     title: str | None
+    confidence: float | None = None
 
 
 class ExtractionError(GristmillError):
@@ -72,10 +76,11 @@ def extract_here(payload: bytes, settings: ExtractSettings, content_type: str | 
         if (encoding not in ("ascii", "utf-8") or b"\0" in payload) and looks_binary(html):
             raise ExtractionError("undecodable", f"{len(payload):,} bytes that are not text; read as {encoding}")
         try:
-            text = engine(html, url)
+            found = engine(html, url)
         except Exception as error:
             raise ExtractionError("unparsable", f"{settings.engine}: {type(error).__name__}: {error}"[:500]) from error
-        return Extraction(tidy(text, settings.max_newlines, settings.strip_urls), find_title(html))
+        text, confidence = (found, None) if isinstance(found, str) else (found.text, found.confidence)
+        return Extraction(tidy(text, settings.max_newlines, settings.strip_urls), find_title(html), confidence)
 
     try:
         return limit_time(work, settings.time_limit)

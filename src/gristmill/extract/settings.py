@@ -15,7 +15,7 @@ class ExtractSettings(Settings):
 
     engine: str = setting(
         "trafilatura",
-        "engine by name (trafilatura, resiliparse), or `module:function` of your own",
+        "engine by name (gristmill, trafilatura, resiliparse), or `module:function` of your own",
         source="trafilatura: RefinedWeb 3.1, FineWeb; resiliparse: DCLM",
     )
     favour: Literal["precision", "balanced", "recall"] = setting(
@@ -26,6 +26,11 @@ class ExtractSettings(Settings):
     comments: bool = setting(False, "keep readers' comments", source="datatrove's Trafilatura block; RefinedWeb [U]")
     tables: bool = setting(True, "keep text in tables", source="trafilatura's default, unchanged by datatrove")
     links: bool = setting(False, "write link targets beside their text", source="trafilatura's default")
+    markup: Literal["plain", "markdown"] = setting(
+        "plain",
+        "how headings, tables, quotes and code are written; lists have their marks either way (engine gristmill)",
+        source="ours",
+    )
     fast: bool = setting(
         False,
         "skip trafilatura's comparison with readability and justext: about 1.4 times as fast",

@@ -136,10 +136,7 @@ class DatatroveBlock(Filter):
         return (inspect.getfile(self.block_class()),)
 
     def check(self) -> None:
-        self.make()
-
-    def warm(self) -> None:
-        """Let the block see a sentence: some packages are only missed then."""
+        """Also lets the block see a sentence: some packages are only missed then."""
         from datatrove.data import Document
 
         try:

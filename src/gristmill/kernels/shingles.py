@@ -69,7 +69,7 @@ def refinedweb_table() -> np.ndarray:
     table[TABLE_SIZE + 1] = DROPPED
     for code in range(TABLE_SIZE):
         category = unicodedata.category(chr(code))
-        if category[0] == "P" or category in ("Mn", "Me", "Cf", "Cc") and table[code] != SEPARATOR:
+        if category[0] == "P" or (category in ("Mn", "Me", "Cf", "Cc") and table[code] != SEPARATOR):
             table[code] = DROPPED
         elif category[0] in "LMN":
             table[code] = letters[code] & ~np.uint32(ALONE)

@@ -74,8 +74,8 @@ class WarmJob:
 
     @property
     def marker(self) -> str:
-        """A file that says this kind was compiled from the present sources; it only saves time, so it may be wrong."""
-        return os.path.join(cache_folder(), f"{self.stage.kind}-{sources_digest()}.compiled")
+        """A file that says these kernels were compiled from the present sources; it only saves time, so it may be wrong."""
+        return os.path.join(cache_folder(), f"{self.stage.kernel_set}-{sources_digest()}.compiled")
 
     def execute(self, report: Report) -> list[Receipt]:
         self.stage.warm()

@@ -50,6 +50,7 @@ def read_documents(
     """Everything the files hold, in order, a few MB of text at a time."""
     before_text = [stage for stage in early if stage.reads <= _BEFORE_TEXT]
     with_text = [stage for stage in early if stage not in before_text]
+    on_rough = [stage for stage in with_text if stage.judges_rough_text]
     waiting: list[Record] = []
     rows = size = row = 0
     for chunk in _chunks(record for file in files for record in reader.records(file)):
@@ -57,7 +58,8 @@ def read_documents(
         for record in chunk:
             if record.open:
                 if record.text is None:
-                    reader.read_text(record)
+                    if not (on_rough and _reject_rough(record, reader, on_rough)):
+                        reader.read_text(record)
                     if record.open:
                         record.payload = None
                 if record.open and not record.text:
@@ -119,6 +121,16 @@ def _chunks(records: Iterable[Record]) -> Iterator[list[Record]]:
             chunk, size = [], 0
     if chunk:
         yield chunk
+
+
+def _reject_rough(record: Record, reader: Source, stages: Sequence[Filter]) -> bool:
+    """End the record when a rough text of its page is enough to drop it."""
+    text = reader.rough_text(record)
+    for stage in stages if text else ():
+        if text and (rule := stage.reject_rough(text)):
+            record.end(Outcome.DROPPED, f"{stage.name}.{rule}")
+            return True
+    return False
 
 
 def _drop(records: list[Record], stages: Sequence[Filter], texts: Texts | None) -> Batch:

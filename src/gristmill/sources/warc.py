@@ -20,6 +20,7 @@ from gristmill import storage
 from gristmill.documents import QUARANTINE_BYTES, Outcome, Record
 from gristmill.extract import ExtractionError, ExtractSettings, extract
 from gristmill.extract.charset import decode
+from gristmill.extract.engines import load_engine
 from gristmill.sources.compressed import Damage
 from gristmill.sources.dates import parse_date
 from gristmill.sources.framing import Frame, frames
@@ -222,6 +223,24 @@ class Warc(Source):
             record.text = None
             record.end(Outcome.DROPPED, "extract.empty")
 
+    def rough_text(self, record: Record) -> str | None:
+        """The main text as the fast engine finds it, where another one is set."""
+        if record.payload is None or self.extract.engine == "gristmill":
+            return None
+        rough = self.extract.model_copy(update={"engine": "gristmill", "favour": "balanced", "strip_urls": "none"})
+        try:
+            return extract(record.payload, rough, content_type=record.hints.get("content_type"), url=record.url).text
+        except ExtractionError:
+            return None
+
+    @property
+    def kernel_set(self) -> str:
+        return f"{self.kind}.gristmill" if self.extract.engine == "gristmill" else self.kind
+
+    def warm(self) -> None:
+        if self.extract.engine == "gristmill":
+            load_engine(self.extract)
+
     def read_text(self, record: Record) -> None:
         """Main text and title of an HTML page."""
         if record.payload is None:
@@ -237,6 +256,8 @@ class Warc(Source):
             record.end(Outcome.QUARANTINED, error.reason, error.message)
             return
         record.title = found.title
+        if found.confidence is not None:
+            record.metadata["extraction_confidence"] = round(found.confidence, 3)
         self._set_text(record, found.text)
 
 
