@@ -86,6 +86,18 @@ def other_libraries(pages: list[str], hashes: int) -> Iterator[tuple[str, float]
         given = [grams_of(page) for page in pages]
         yield "rensa, shingles given", best_rate(len(pages), lambda: with_rensa(given))
     with contextlib.suppress(ImportError):
+        import daft
+
+        with contextlib.suppress(Exception):  # it can be set once a process
+            daft.set_runner_native(num_threads=1)
+        table = daft.from_pydict({"text": pages}).collect()
+
+        def with_daft() -> None:
+            shingled = daft.functions.minhash(daft.col("text"), num_hashes=hashes, ngram_size=5, hash_function="xxhash")
+            table.select(shingled).collect()
+
+        yield "daft", best_rate(len(pages), with_daft)
+    with contextlib.suppress(ImportError):
         import datasketch
 
         def with_datasketch() -> None:

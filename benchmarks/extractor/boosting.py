@@ -11,7 +11,7 @@ from samples import Sample
 from gristmill.extract.block_model import BlockModel, Forest
 from gristmill.kernels.html_trees import predict
 
-FIRST_TREES, SECOND_TREES = 100, 40
+FIRST_TREES, SECOND_TREES = 130, 50
 INNER = 2  # folds for the first stage's answers that the second learns from
 
 

@@ -27,7 +27,7 @@ from samples import Sample, lessons, make_sample
 from gristmill.extract.engine_gristmill import FACTORS, LEAST, MOST
 from gristmill.extract.tidy import tidy
 from gristmill.kernels.html_context import best_threshold
-from gristmill.kernels.html_emit import emit
+from gristmill.kernels.html_emit import adopt_code, emit
 
 ROOT = Path(__file__).parents[2]
 FOLDS = 3
@@ -39,7 +39,9 @@ OURS = "gristmill"
 def write(sample: Sample, p: np.ndarray, favour: str) -> str:
     """The text the engine would write, given these probabilities."""
     threshold, _ = best_threshold(sample.blocks.blocks, p, FACTORS[favour], LEAST, MOST)
-    return tidy(emit(sample.blocks.page.text, sample.blocks.blocks, p >= threshold, False), 2)
+    chosen = p >= threshold
+    adopt_code(sample.blocks.blocks, chosen)
+    return tidy(emit(sample.blocks.page.text, sample.blocks.blocks, chosen, False), 2)
 
 
 def score(name: str, pages: list[Page], texts: list[str]) -> float:

@@ -82,7 +82,7 @@ def lessons(pages: list[Page], cache: Path | None) -> list[tuple[Page, str | Non
             found.append((page, page.gold, 1.0))
         elif page.set == "traf":
             right = (one for one in texts if snippet_counts(one, page.wanted, page.unwanted)[1:] == (0, 0))
-            found.append((page, next(right, None), 1.0))
+            found.append((page, next(right, None), 0.8))
         elif len(text) > 200 and agreement(text, other) >= AGREE:
             found.append((page, text, 0.5))
     return found

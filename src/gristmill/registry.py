@@ -38,6 +38,7 @@ BUILT_IN = {
     "c4": "gristmill.filters.c4:C4",
     "fineweb": "gristmill.filters.fineweb:FineWeb",
     "redpajama_signals": "gristmill.filters.redpajama:RedPajamaSignals",
+    "code_rules": "gristmill.filters.code:CodeRules",
     "refinedweb_lines": "gristmill.filters.refinedweb_lines:RefinedWebLines",
     "pii": "gristmill.filters.pii:Pii",
     "pii_domains": "gristmill.filters.pii_domains:PiiDomains",

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from gristmill.extract import ExtractSettings, extract
 from gristmill.extract.block_model import FORMAT, BlockModel, shipped_model
 from gristmill.kernels.html_blocks import read_blocks
-from gristmill.kernels.html_emit import emit
+from gristmill.kernels.html_emit import adopt_code, emit
 from gristmill.kernels.html_stack import BOLD_UNITS, HEAD, LINK_UNITS, START, STOP, UNITS
 
 PROSE = "This is a sentence of ordinary prose that says enough to be taken for content. " * 4
@@ -106,6 +107,17 @@ class TestWriting:
         html = "<p>Run<pre>def f():\n    return 1\n</pre><p>now"
         assert written(html) == "Run\n\ndef f():\n    return 1\n\nnow"
         assert written(html, markdown=True) == "Run\n\n```\ndef f():\n    return 1\n```\n\nnow"
+
+    def test_lines_of_code_that_only_elements_part_stay_apart(self):
+        html = "<pre><code><span class=line>a</span><span class=line>  b</span>\n<span class=line>c</span><br>d</code></pre>"
+        assert written(html, markdown=True) == "```\na\n  b\nc\nd\n```"
+        assert written("<pre><div>a</div><div> b</div></pre>", markdown=True) == "```\na\n b\n```"
+
+    def test_code_inside_chosen_text_is_kept(self):
+        page = read_blocks(b"<pre>x</pre><p>a<pre>b</pre><p>c<p>d<p>e<p>f<pre>y</pre>")
+        chosen = np.array([False, True, False, True, False, False, False, False])
+        adopt_code(page.blocks, chosen)
+        assert emit(page.text, page.blocks, chosen, False) == "a\n\nb\n\nc"
 
     def test_quotes_in_markdown(self):
         assert written("a<blockquote><p>b<br>c<p>d</blockquote>e", markdown=True) == "a\n\n> b\n> c\n>\n> d\n\ne"

@@ -45,7 +45,7 @@ class Containment(ComparedDedup):
     n: int = setting(
         3,
         "words in an n-gram",
-        source="this project's choice: editions of a novel share 92-100 % of their 3-grams, different novels 2-9 %",
+        source="this project's choice: editions of a novel share 92-100 % of their 3-grams, different novels at most 18 %",
         unit="words",
         ge=1,
         le=64,

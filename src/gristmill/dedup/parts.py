@@ -14,7 +14,8 @@ from pydantic import field_validator
 from gristmill.dataset import ShardRef
 from gristmill.dedup.line_index import IndexPlan, KeyIndex, find_index
 from gristmill.dedup.loss import LossLimit
-from gristmill.dedup.repeats import FirstCopy, Repeats, find_over_shards
+from gristmill.dedup.repeats import Repeats, find_over_shards
+from gristmill.dedup.repeats_match import FirstCopy
 from gristmill.errors import UserError
 from gristmill.kernels.text import CUTS
 from gristmill.stage import GlobalStage, Location, LocationText, Phase, Scope, Task, setting

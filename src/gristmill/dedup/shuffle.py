@@ -36,6 +36,8 @@ MOST_IN_MEMORY = 1 << 24  # records matched at a time even where memory allows m
 FEWEST_TASKS = 512  # unless that made more tasks than this: every one reads a piece of every group
 IN_CACHE = 1 << 20  # records whose bit filters fit a processor's cache: a task does its range in parts of this size
 MOST_GROUPS = 512  # partition tasks aimed at, so that 90,000 shards do not become as many files
+LEAST_ROWS = 100_000  # documents a group is brought up to, since a task's files cost more than a small shard's keys do,
+FEWEST_GROUPS = 16  # as long as there are so many groups
 EDGE_ROWS = 1 << 20  # edges read at a time
 
 
@@ -85,7 +87,8 @@ class ShufflePlan:
         held = max(1024, min(max(MOST_IN_MEMORY, total // FEWEST_TASKS), scope.memory // MATCH_BYTES))
         tasks = max(1, -(-total * 9 // (8 * held)))  # an eighth spare for uneven ranges
         together = 1 if whole else max(1, total // (tasks * IN_CACHE))
-        return cls(tuple(_groups(scope.rows)), tasks * together, held, together)
+        least = 0 if whole else min(LEAST_ROWS, sum(scope.rows) // FEWEST_GROUPS)
+        return cls(tuple(_groups(scope.rows, least)), tasks * together, held, together)
 
     def bounds(self, rows: tuple[int, ...]) -> tuple[int, ...]:
         """The first global row of each group, then the number of all rows."""
@@ -93,12 +96,15 @@ class ShufflePlan:
         return (*(starts[start] for start, _ in self.groups), starts[-1])
 
 
-def _groups(rows: tuple[int, ...]) -> Iterator[tuple[int, int]]:
-    """Consecutive shards in groups of like row counts, about MOST_GROUPS at most, each under 2^32 rows."""
-    target = min(1 << 31, -(-sum(rows) // MOST_GROUPS))
+def _groups(rows: tuple[int, ...], least: int = 0) -> Iterator[tuple[int, int]]:
+    """Consecutive shards in groups of like row counts, about MOST_GROUPS at most, each under 2^32 rows.
+
+    least: rows that small shards are put together to.
+    """
+    target = min(1 << 31, max(least, -(-sum(rows) // MOST_GROUPS)))
     start, held = 0, 0
     for shard, count in enumerate(rows):
-        if shard > start and (len(rows) <= MOST_GROUPS or held + count > target):
+        if shard > start and ((len(rows) <= MOST_GROUPS and not least) or held + count > target):
             yield start, shard
             start, held = shard, 0
         held += count

@@ -2,8 +2,10 @@
 
     sample:        a task per group of shards → keys of a sample of grams        (substring_grams)
     match_sample:  a task per range of keys   → which of them stand twice        (substring_runs)
+    gather_sample: a task per group of shards → those of its own
     grams:         a task per group of shards → keys of the grams near these
     match_grams:   a task per range of keys   → which of them stand twice
+    gather_grams:  a task per group of shards → those of its own
     layers:        a task per shard           → spans, cuts, drops               (substring_layer)
 
 A *gram* is `length` tokens in a row. Two equal grams have the same minimiser (kernels.grams), so a gram whose minimiser stands
@@ -25,7 +27,7 @@ from gristmill.dedup.readings import load_tokenizer
 from gristmill.dedup.shuffle import ShufflePlan, numbered
 from gristmill.dedup.substring_grams import GramsNearSample, SampleGrams
 from gristmill.dedup.substring_layer import SUBSTRING_VALUES, SubstringLayer
-from gristmill.dedup.substring_runs import HELD_BYTES, MATCH_BYTES, MatchRuns, RepeatedKeys, keys_in
+from gristmill.dedup.substring_runs import HELD_BYTES, MATCH_BYTES, GatherRuns, MatchRuns, RepeatedKeys, keys_in
 from gristmill.dedup.substring_tokens import EncodeShard, GramReading
 from gristmill.errors import UserError
 from gristmill.kernels.text import Texts
@@ -116,8 +118,8 @@ class ExactSubstring(LossLimit, GlobalStage):
             yield from _encode(scope, reading)
         groups = ShufflePlan.of(scope, 1).groups
         tokens = _text_bytes(scope) // BYTES_A_TOKEN[self.tokens]
-        ranges = _ranges(tokens * sampled_share(self.length), scope)
-        held = keys_in(scope.memory, HELD_BYTES)
+        expected = tokens * sampled_share(self.length)
+        ranges, held = _ranges(expected, scope), keys_in(scope.memory, HELD_BYTES, expected)
         sample = _phase(
             scope,
             "sample",
@@ -130,9 +132,12 @@ class ExactSubstring(LossLimit, GlobalStage):
         yield sample
         match = self._match(scope, "match_sample", sample, ranges)
         yield match
-        repeated = RepeatedKeys(match.folder, sample.folder, ranges, _first_runs(sample))
+        gather = self._gather(scope, "gather_sample", sample, match)
+        yield gather
         near = sum(_count(match, task.name, "repeated") for task in match.tasks)
-        ranges = _ranges(near / sampled_share(self.length) * 1.5, scope)
+        expected = near / sampled_share(self.length) * 1.5
+        ranges, held = _ranges(expected, scope), keys_in(scope.memory, HELD_BYTES, expected)
+        repeated = RepeatedKeys(gather.folder, sample.folder)
         grams = _phase(
             scope,
             "grams",
@@ -145,15 +150,22 @@ class ExactSubstring(LossLimit, GlobalStage):
         yield grams
         match = self._match(scope, "match_grams", grams, ranges)
         yield match
-        repeated = RepeatedKeys(match.folder, grams.folder, ranges, _first_runs(grams))
+        gather = self._gather(scope, "gather_grams", grams, match)
+        yield gather
+        repeated = RepeatedKeys(gather.folder, grams.folder)
         yield from self._layers(scope, groups, repeated)
 
     def _match(self, scope: Scope, name: str, written: Phase, ranges: int) -> Phase:
-        runs = _first_runs(written)[-1]
-        most = keys_in(scope.memory, MATCH_BYTES)
-        groups = len(written.tasks)
-        tasks: list[Task] = [
-            MatchRuns(numbered(part), written.folder, groups, part, ranges, runs, most) for part in range(ranges)
+        first_runs = _first_runs(written)
+        keys = sum(_count(written, task.name, "distinct_keys") for task in written.tasks)
+        most = keys_in(scope.memory, MATCH_BYTES, keys)
+        tasks = [MatchRuns(numbered(part), written.folder, part, ranges, first_runs, most) for part in range(ranges)]
+        return _phase(scope, name, ranges, tasks)
+
+    def _gather(self, scope: Scope, name: str, written: Phase, match: Phase) -> Phase:
+        ranges, first_runs = len(match.tasks), _first_runs(written)
+        tasks = [
+            GatherRuns(task.name, match.folder, number, ranges, first_runs) for number, task in enumerate(written.tasks)
         ]
         return _phase(scope, name, ranges, tasks)
 
@@ -228,7 +240,7 @@ def _phase(scope: Scope, name: str, ranges: int, tasks: Sequence[Task]) -> Phase
 
 def _ranges(keys: float, scope: Scope) -> int:
     """Ranges for about so many keys; a match task that gets too many takes several passes."""
-    return max(1, min(1 << 14, -(-int(keys) // keys_in(scope.memory, MATCH_BYTES))))
+    return max(1, min(1 << 14, -(-int(keys) // keys_in(scope.memory, MATCH_BYTES, keys))))
 
 
 def _text_bytes(scope: Scope) -> int:

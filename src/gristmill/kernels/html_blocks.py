@@ -23,6 +23,7 @@ from gristmill.kernels.html_names import (
     ELEMENT_FLAGS,
     ELEMENT_HINTS,
     FORMAT,
+    LINE_BIT,
     NUMBER,
     RAW,
     SCOPE,
@@ -30,6 +31,7 @@ from gristmill.kernels.html_names import (
     VOID,
     element_at,
 )
+from gristmill.kernels.html_scan import GREATER, after_comment, is_letter, next_byte, raw_end
 from gristmill.kernels.html_stack import (
     BLOCK_ELEMENT,
     BLOCK_FIELDS,
@@ -51,6 +53,7 @@ from gristmill.kernels.html_stack import (
     OVERFLOW,
     S_ELEMENT,
     S_MUTE,
+    S_PRE,
     S_TAG,
     SPACE,
     SPLIT,
@@ -71,50 +74,6 @@ _TBODY, _THEAD, _TFOOT, _TABLE = (NUMBER[name] for name in ("tbody", "thead", "t
 _UL, _OL, _DIV, _ADDRESS, _TITLE = (NUMBER[name] for name in ("ul", "ol", "div", "address", "title"))
 _RT, _RP, _SVG, _SELECT, _FOREIGN = (NUMBER[name] for name in ("rt", "rp", "svg", "select", "foreignobject"))
 _OPTION, _BUTTON, _RUBY = NUMBER["option"], NUMBER["button"], NUMBER["ruby"]
-
-
-@leaf
-def _is_letter(byte):
-    return 65 <= byte <= 90 or 97 <= byte <= 122
-
-
-@leaf
-def _after_comment(data, at, n):
-    """The place behind a comment whose `<!--` stands at `at`."""
-    at += 4
-    if data[at] == 62:
-        return at + 1
-    if data[at] == 45 and data[at + 1] == 62:
-        return at + 2
-    while at < n:
-        if data[at] == 45 and data[at + 1] == 45:
-            if data[at + 2] == 62:
-                return at + 3
-            if data[at + 2] == 33 and data[at + 3] == 62:
-                return at + 4
-        at += 1
-    return n
-
-
-@leaf
-def _after_sign(data, at, n, sign):
-    while at < n and data[at] != sign:
-        at += 1
-    return at + 1
-
-
-@leaf
-def _raw_end(data, at, n, name, length):
-    """Where `</name` stands, from `at` on; n when nowhere."""
-    while at + length + 2 <= n:
-        if data[at] == 60 and data[at + 1] == 47:
-            k = 0
-            while k < length and data[at + 2 + k] | 32 == data[name + k] | 32:
-                k += 1
-            if k == length and not _is_letter(data[at + 2 + length]):
-                return at
-        at += 1
-    return n
 
 
 @leaf
@@ -167,7 +126,7 @@ def _close_before(state, blocks, elements, stack, counts, tag):
 
 
 @leaf
-def _end_tag(state, blocks, elements, stack, counts, tag):
+def _end_tag(state, blocks, elements, stack, counts, out, tag):
     if tag == _A:
         state[LINK] = 0
         return
@@ -175,7 +134,7 @@ def _end_tag(state, blocks, elements, stack, counts, tag):
         state[BOLD] = 0
         return
     if tag == _BR:
-        _line_break(state, blocks, stack)
+        _line_break(state, blocks, stack, out)
         return
     if tag == _P and counts[_P] == 0:
         end_block(state, blocks, stack)
@@ -209,8 +168,12 @@ def _end_tag(state, blocks, elements, stack, counts, tag):
 
 
 @leaf
-def _line_break(state, blocks, stack):
-    if state[BROKEN] and state[N_UNITS]:
+def _line_break(state, blocks, stack, out):
+    if stack[state[DEPTH]][S_PRE]:
+        if state[N_UNITS]:
+            out[state[OUT]] = 10
+            state[OUT] += 1
+    elif state[BROKEN] and state[N_UNITS]:
         end_block(state, blocks, stack)
         state[SPLIT] = 1
     elif state[N_UNITS]:
@@ -249,20 +212,20 @@ def _read(data, n, keep_links, out, blocks, elements, hints, state, stack, count
         after = data[at + 1]
         if after == 33:  # <!
             if data[at + 2] == 45 and data[at + 3] == 45:
-                at = _after_comment(data, at, n)
+                at = after_comment(data, at, n)
             else:
-                at = _after_sign(data, at + 2, n, 62)
+                at = next_byte(data, at + 2, n, GREATER) + 1
             continue
         if after == 63:  # <?
-            at = _after_sign(data, at + 2, n, 62)
+            at = next_byte(data, at + 2, n, GREATER) + 1
             continue
         closing = after == 47
         name = at + 2 if closing else at + 1
-        if not _is_letter(data[name]):
+        if not is_letter(data[name]):
             if closing and data[name] == 62:
                 at = name + 1
             elif closing and name < n:
-                at = _after_sign(data, name, n, 62)
+                at = next_byte(data, name, n, GREATER) + 1
             else:
                 at = append_bytes(data, at, at + 1, out, state, stack)
             continue
@@ -275,6 +238,8 @@ def _read(data, n, keep_links, out, blocks, elements, hints, state, stack, count
             break
         flags = ELEMENT_FLAGS[tag]
         depth = state[DEPTH]
+        if bits & LINE_BIT and stack[depth][S_PRE] and state[N_UNITS] and out[state[OUT] - 1] != 10:
+            state[BROKEN] = 1
         if stack[depth][S_MUTE]:
             muting = stack[depth][S_TAG]
             if closing:
@@ -284,10 +249,10 @@ def _read(data, n, keep_links, out, blocks, elements, hints, state, stack, count
                     state[FOREIGN] = 0
                 elif (muting in (_RT, _RP)) and flags & BLOCK | (tag == _RUBY):
                     pop_to(state, blocks, elements, stack, counts, depth - 1)
-                    _end_tag(state, blocks, elements, stack, counts, tag)
+                    _end_tag(state, blocks, elements, stack, counts, out, tag)
                 continue
             if flags & RAW:
-                at = _raw_end(data, at, n, name, end - name)
+                at = raw_end(data, at, n, name, end - name)
                 continue
             if tag == _FOREIGN and not self_closing:
                 state[FOREIGN] = 1
@@ -307,16 +272,16 @@ def _read(data, n, keep_links, out, blocks, elements, hints, state, stack, count
                 _append_target(data, link_href, out, state, stack, scratch)
             if tag == _A:
                 link_href[1] = 0
-            _end_tag(state, blocks, elements, stack, counts, tag)
+            _end_tag(state, blocks, elements, stack, counts, out, tag)
             continue
         if flags & RAW:
             start = at
-            at = _raw_end(data, at, n, name, end - name)
+            at = raw_end(data, at, n, name, end - name)
             if tag == _TITLE and state[TITLE_END] == 0:
                 state[TITLE_START], state[TITLE_END] = start, at
             continue
         if tag == _BR:
-            _line_break(state, blocks, stack)
+            _line_break(state, blocks, stack, out)
             continue
         if flags & VOID:
             if tag == _HR:

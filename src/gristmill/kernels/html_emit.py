@@ -11,6 +11,7 @@ from gristmill.kernels.leaf import leaf
 
 LONGEST_CELL = 400  # units; longer text stands in a table for layout only
 SHORT_CELL = 60  # units; shorter ones stand close together where they are no row
+NEAR = 3  # blocks before and behind code of which one must be chosen
 MOST_CELLS = 60  # of a row
 DEEPEST_LIST = 8  # lists deeper than that are written at that depth
 _ROOM = 128  # bytes that marks around a block and each of its lines can take
@@ -142,6 +143,48 @@ def _write_row(text, blocks, chosen, row, end, out, at, markdown, header):
     return at
 
 
+@leaf
+def _write_code(text, blocks, chosen, row, out, at, markdown):
+    """The chosen blocks of one preformatted element: (the row behind them, the place in out)."""
+    code = blocks[row, PRE]
+    if markdown:
+        at = _repeat(out, at, _TICK, 3)
+        out[at] = _NEWLINE
+        at += 1
+    first = at
+    while row < len(blocks) and blocks[row, PRE] == code:
+        if chosen[row]:
+            if at > first:
+                at = _newlines(out, at, 1)
+            for k in range(blocks[row, START], blocks[row, STOP]):
+                out[at] = text[k]
+                at += 1
+            while at > first and out[at - 1] <= 32:
+                at -= 1
+        row += 1
+    if markdown:
+        out[at] = _NEWLINE
+        at = _repeat(out, at + 1, _TICK, 3)
+    return row, at
+
+
+@njit(cache=True, nogil=True)
+def adopt_code(blocks, chosen):
+    """Choose code that stands in the middle of chosen text, whatever it looks like by itself."""
+    rows = len(blocks)
+    row = 0
+    while row < rows:
+        if blocks[row, PRE] == 0:
+            row += 1
+            continue
+        end = row
+        while end < rows and blocks[end, PRE]:
+            end += 1
+        if chosen[max(0, row - NEAR) : row].any() and chosen[end : end + NEAR].any():
+            chosen[row:end] = True
+        row = end
+
+
 @njit(cache=True, nogil=True)
 def write_text(text, blocks, chosen, markdown, out):
     """The text of the chosen blocks into out; its length."""
@@ -149,7 +192,7 @@ def write_text(text, blocks, chosen, markdown, out):
     rows = len(blocks)
     row = 0
     mark = 0  # of a list item whose first block was not chosen
-    in_list = in_table = in_quote = False
+    in_list = in_table = in_rows = in_quote = False
     while row < rows:
         block = blocks[row]
         if block[LIST] == 0:
@@ -161,10 +204,15 @@ def write_text(text, blocks, chosen, markdown, out):
             continue
         end = _row_end(blocks, chosen, row)
         if end > row:
-            at = _newlines(out, at, 1 if in_table else 2)
-            at = _write_row(text, blocks, chosen, row, end, out, at, markdown, not in_table)
-            in_table, in_list, in_quote = True, False, False
+            at = _newlines(out, at, 1 if in_rows or (in_table and not markdown) else 2)
+            at = _write_row(text, blocks, chosen, row, end, out, at, markdown, not in_rows)
+            in_table, in_rows, in_list, in_quote = True, True, False, False
             row = end
+            continue
+        if block[PRE]:
+            at = _newlines(out, at, 2)
+            row, at = _write_code(text, blocks, chosen, row, out, at, markdown)
+            in_table = in_rows = in_list = in_quote = False
             continue
         depth = min(block[LIST], DEEPEST_LIST)
         item = mark != 0 and depth > 0
@@ -196,27 +244,19 @@ def write_text(text, blocks, chosen, markdown, out):
             at = _repeat(out, at, _HASH, block[HEAD])
             out[at] = _SPACE
             at += 1
-        fenced = markdown and block[PRE] == 1
-        if fenced:
-            at = _repeat(out, at, _TICK, 3)
-            out[at] = _NEWLINE
-            at += 1
         stop = block[STOP]
         while stop > block[START] and text[stop - 1] <= 32:
             stop -= 1
         for k in range(block[START], stop):
             out[at] = text[k]
             at += 1
-            if text[k] == _NEWLINE and not block[PRE]:
+            if text[k] == _NEWLINE:
                 if quoted:
                     out[at], out[at + 1] = _QUOTE_SIGN, _SPACE
                     at += 2
                 if indent:
                     at = _repeat(out, at, _SPACE, indent)
-        if fenced:
-            at = _newlines(out, at, 1)
-            at = _repeat(out, at, _TICK, 3)
-        in_list, in_table, in_quote = depth > 0, in_cell, quoted
+        in_list, in_table, in_rows, in_quote = depth > 0, in_cell, False, quoted
         row += 1
     return at
 

@@ -172,7 +172,7 @@ def fill_features(blocks, facts, elements, distances, wider, depths, totals, low
         x[j + 10], x[j + 11] = ratio(block[BOLD_UNITS], units), ratio(fact[TITLE_WORDS], words)
         x[j + 12], x[j + 13], x[j + 14] = fact[LAST], fact[FIRST_SIGN], fact[TWINS]
         x[j + 15], x[j + 16], x[j + 17] = block[HEAD], block[LIST], min(1, abs(block[MARK]))
-        x[j + 18], x[j + 19], x[j + 20] = min(1, block[CELL]), block[PRE], block[QUOTE]
+        x[j + 18], x[j + 19], x[j + 20] = min(1, block[CELL]), min(1, block[PRE]), block[QUOTE]
         x[j + 21], x[j + 22], x[j + 23] = block[LINE], block[HEAD_CELL], cells
         x[j + 24] = depths[element] if element >= 0 else 0
         j += 25

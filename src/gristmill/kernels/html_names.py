@@ -151,8 +151,12 @@ def hash_table(values: dict[str, int], bits: int) -> tuple[np.ndarray, np.ndarra
 
 
 ELEMENT_KEYS, ELEMENT_VALUES = hash_table(NUMBER, 9)
+LINE_BIT = np.uint64(1) << np.uint64(62)
+"""Beside the bits of HINTS: a class that marks a line of code."""
+
 WORD_KEYS, WORD_VALUES = hash_table(
-    {
+    {"line": int(LINE_BIT)}
+    | {
         word: sum(1 << HINTS.index(hint) for hint, words in _HINTS.items() if word in words.split())
         for words in _HINTS.values()
         for word in words.split()

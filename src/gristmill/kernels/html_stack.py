@@ -29,7 +29,7 @@ TAG, PARENT, FIRST, END = range(4)
     ROW,  # table row by number from 1, the innermost; 0: none
     CELL,  # the same
     LIST,  # how many lists it is in
-    PRE,  # 1: white space counts
+    PRE,  # number of the preformatted element it is in, whose white space counts; 0: none
     HEAD,  # 1–6 in headings
     QUOTE,  # how many quotes it is in
     MARK,  # of the first block of a list item: its number, -1 without one; else 0
@@ -69,8 +69,9 @@ LEVEL_FIELDS = 13
     TITLE_START,
     TITLE_END,
     SPLIT,  # 1: the next block follows line breaks alone
-    STEPS,  # bytes and levels looked at, for the claim that work is linear
-) = range(23)
+    STEPS,  # levels looked at, for the claim that work is linear
+    PRES,
+) = range(24)
 STATE_FIELDS = 24
 
 _UL, _OL, _LI, _TD, _TH, _TR, _TABLE = (NUMBER[name] for name in ("ul", "ol", "li", "td", "th", "tr", "table"))
@@ -151,7 +152,8 @@ def push(state, elements, hints, stack, counts, tag, parent_hints):
     elif tag == _TABLE:
         level[S_ROW] = level[S_CELL] = level[S_COLUMN] = 0
     elif tag in (_PRE, _LISTING, _XMP):
-        level[S_PRE] = 1
+        state[PRES] += 1
+        level[S_PRE] = state[PRES]
     elif tag == _QUOTE:
         level[S_QUOTE] += 1
     elif HEADING[tag]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from gristmill.kernels.html_entities import read_entity
+from gristmill.kernels.html_scan import LESS, next_byte
 from gristmill.kernels.html_stack import (
     BLOCK_ELEMENT,
     BLOCK_START,
@@ -116,21 +117,19 @@ def _pre_white(byte, next_, out, state):
 def append_text(data, at, n, out, state, stack, scratch):
     """Text up to the next `<` or the end; that place."""
     if stack[state[DEPTH]][S_MUTE]:
-        while at < n and data[at] != 60:
-            at += 1
-        return at
-    pre = stack[state[DEPTH]][S_PRE] == 1
+        return next_byte(data, at, n, LESS)
+    pre = stack[state[DEPTH]][S_PRE] > 0
     while at < n:
         byte = data[at]
         kind = KINDS[byte]
         if kind == _MARKUP:
             break
-        if kind == _LATIN:  # no-break space, soft hyphen, C1 controls
-            if data[at + 1] == 0xA0:
+        if kind == _LATIN:  # no-break space, next line, soft hyphen
+            if data[at + 1] == 0xA0 or data[at + 1] == 0x85:
                 kind = _WHITE
                 byte = np.uint8(32)
                 at += 1
-            elif data[at + 1] == 0xAD or data[at + 1] < 0xA0:
+            elif data[at + 1] == 0xAD:
                 at += 2
                 continue
         elif kind == _WIDE and data[at + 1] == 0x80 and data[at + 2] == 0x80 and not pre:  # ideographic space

@@ -1,0 +1,67 @@
+"""How far something reaches in a page: to the next byte of a kind, to the end of a comment, of a script.
+
+Eight bytes at a time; `data` must be padded by eight bytes or more behind `n`.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from gristmill.kernels.eight_bytes import every, flags_equal, load_block
+from gristmill.kernels.leaf import leaf
+
+LESS, GREATER, DOUBLE, SINGLE = (every(ord(sign)) for sign in "<>\"'")
+_NONE = np.uint64(0)
+
+
+@leaf
+def next_byte(data, at, n, pattern):
+    """Where the byte that `every` made `pattern` of stands next, from `at` on; n when nowhere."""
+    while at < n:
+        flags = flags_equal(load_block(data, at), pattern)
+        if flags != _NONE:
+            while flags & np.uint64(0x80) == _NONE:
+                flags >>= np.uint64(8)
+                at += 1
+            return min(at, n)
+        at += 8
+    return n
+
+
+@leaf
+def after_comment(data, at, n):
+    """The place behind a comment whose `<!--` stands at `at`; one that is never closed goes on to the end."""
+    at += 4
+    if data[at] == 62:
+        return at + 1
+    if data[at] == 45 and data[at + 1] == 62:
+        return at + 2
+    start = at
+    at = next_byte(data, at, n, GREATER)
+    while at < n:
+        if at - start >= 2 and data[at - 1] == 45 and data[at - 2] == 45:
+            return at + 1
+        if at - start >= 3 and data[at - 1] == 33 and data[at - 2] == 45 and data[at - 3] == 45:
+            return at + 1
+        at = next_byte(data, at + 1, n, GREATER)
+    return n
+
+
+@leaf
+def is_letter(byte):
+    return 65 <= byte <= 90 or 97 <= byte <= 122
+
+
+@leaf
+def raw_end(data, at, n, name, length):
+    """Where `</name` stands, from `at` on; n when nowhere."""
+    at = next_byte(data, at, n, LESS)
+    while at + length + 2 <= n:
+        if data[at + 1] == 47:
+            k = 0
+            while k < length and data[at + 2 + k] | 32 == data[name + k] | 32:
+                k += 1
+            if k == length and not is_letter(data[at + 2 + length]):
+                return at
+        at = next_byte(data, at + 1, n, LESS)
+    return n
