@@ -4,10 +4,6 @@ LLaMA (2302.13971, section 2.1) dropped pages that a linear classifier told from
 features nor threshold; RedPajama's reproduction has unigrams and 0.25. DCLM (2406.11794) has unigrams and bigrams, OpenHermes
 and ELI5 as positives, and 0.018112, its top 10 %. Both models see the text as one line: stripped, its lines joined by blanks.
 
-    dialect       dclm (default)    redpajama
-    threshold     0.018112          0.25
-    label         hq                wiki
-
 A score is the probability of the good label; both keep what equals the threshold. `keep: pareto` is GPT-3's rule (2005.14165,
 appendix A): a document stays when a draw from the Pareto distribution exceeds 1 less the score, so that some bad ones stay too.
 The draw is made from the document's id and the seed, not in the order of reading. For the best share of all documents, set
@@ -38,7 +34,12 @@ LABELS = {"dclm": "hq", "redpajama": "wiki"}
 
 
 class Classifier(Filter):
-    """Drop documents whose score, a fastText model's probability of the good label, is too low."""
+    """Drop documents whose score, a fastText model's probability of the good label, is too low.
+
+                  dclm (default)    redpajama
+    threshold     0.018112          0.25
+    label         hq                wiki
+    """
 
     kind = "classifier"
     uses_models = "classifier"
@@ -98,7 +99,7 @@ class Classifier(Filter):
         label = label or LABELS[self.dialect]
         if LABEL_PREFIX + label not in model.labels:
             known = ", ".join(sorted(name.removeprefix(LABEL_PREFIX) for name in model.labels)[:50])
-            raise UserError(f"{self.name}: the model has no label {label!r}", hint=f"set `label:` to one of {known}")
+            raise UserError(f"the model has no label {label!r}", hint=f"set `label:` to one of {known}")
         return model, LABEL_PREFIX + label
 
     def decide(self, batch: Batch) -> np.ndarray:
