@@ -22,7 +22,7 @@ Name = Literal["auto", "reference", "gigatoken", "fastokens"]
 FAST: tuple[Name, ...] = ("gigatoken", "fastokens")
 PIECE_CHARACTERS = 16 << 20
 GAP = re.compile(r"(?<=[^\W\d_]) (?=[^\W\d_])")  # a space between letters
-SAMPLE_TEXTS, SAMPLE_CHARACTERS = 32, 4096  # of the first call, to see that a fast engine agrees with the reference
+SAMPLE_TEXTS, SAMPLE_CHARACTERS = 16, 4096  # of the first call, to see that a fast engine agrees with the reference
 LATER_CHARACTERS = 2048  # and of one text of every later call
 PROBES = [
     "it's I'LL we’ve 'tis",

@@ -82,15 +82,14 @@ class TokenDataset(Dataset):
         items: list[dict[str, Any]] = [{"input_ids": row} for row in ids]
         if self.documents or self.loss_mask:
             for item, number in zip(items, numbers.tolist(), strict=True):
-                pieces = self.shards.pieces(number)
-                lengths = np.array(pieces["document_lengths"])
+                lengths, trained = self.shards.lengths(number)
                 if self.documents == "positions":
-                    firsts = np.repeat(np.cumsum(lengths) - lengths, lengths)
+                    firsts = np.repeat(np.cumsum(lengths, dtype=np.int64) - lengths, lengths)
                     item["position_ids"] = torch.from_numpy(np.arange(len(firsts)) - firsts)
                 elif self.documents == "cu_seqlens":
-                    item["document_lengths"] = torch.from_numpy(lengths)
+                    item["document_lengths"] = torch.from_numpy(lengths.astype(np.int64))
                 if self.loss_mask:
-                    item["loss_mask"] = torch.from_numpy(np.repeat(np.array(pieces["trained"]), lengths))
+                    item["loss_mask"] = torch.from_numpy(np.repeat(trained, lengths))
         return items
 
     def collate(self, items: Sequence[dict[str, Any]]) -> dict[str, Any]:

@@ -55,6 +55,7 @@ class TokenShards:
         self.firsts = np.concatenate([[0], np.cumsum([entry.sequences for entry in self.entries])]).astype(np.int64)
         self._tables: dict[int, pa.Table] = {}
         self._ids: dict[int, tuple[np.ndarray, list[np.ndarray]]] = {}
+        self._pieces: dict[int, list[tuple[np.ndarray, np.ndarray, np.ndarray]]] = {}
 
     @classmethod
     def open(cls, folder: str) -> TokenShards:
@@ -177,6 +178,27 @@ class TokenShards:
             self._ids[shard] = firsts, chunks
         return self._ids[shard]
 
+    def lengths(self, number: int) -> tuple[np.ndarray, np.ndarray]:
+        """Of the pieces of one sequence: tokens int32 and whether they are trained on, bool; views of the map or small."""
+        shard = int(np.searchsorted(self.firsts, number, side="right")) - 1
+        if shard not in self._pieces:
+            table = self.table(shard)
+            lists = zip(table.column("document_lengths").chunks, table.column("trained").chunks, strict=True)
+            self._pieces[shard] = [
+                (
+                    lengths.offsets.to_numpy(),
+                    lengths.values.to_numpy(),
+                    trained.values.to_numpy(zero_copy_only=False),
+                )
+                for lengths, trained in lists
+            ]
+        row = number - int(self.firsts[shard])
+        firsts, _ = self._chunks(shard)
+        chunk = int(np.searchsorted(firsts, row, side="right")) - 1
+        offsets, lengths, trained = self._pieces[shard][chunk]
+        start, end = offsets[row - int(firsts[chunk]) :][:2].tolist()
+        return lengths[start:end], trained[start:end]
+
     def pieces(self, number: int) -> dict[str, list[Any]]:
         """The pieces of one sequence: lengths, offsets, ids, numbers, sources, trained."""
         shard = int(np.searchsorted(self.firsts, number, side="right")) - 1
@@ -185,7 +207,7 @@ class TokenShards:
 
     def __getstate__(self) -> dict[str, Any]:
         """Maps are opened again in another process."""
-        return self.__dict__ | {"_tables": {}, "_ids": {}}
+        return self.__dict__ | {"_tables": {}, "_ids": {}, "_pieces": {}}
 
 
 REMEDY = "fetch it again, or delete the folder and run the recipe: what was encoded is packed anew"
