@@ -27,7 +27,8 @@ from gristmill.stage import InputFile
 TREES = {
     "Apache-2.0": "rxjs mathjs aiohttp boto3 google_auth requests tornado rsa bleach google_api_core tenacity python_dateutil",
     "BSD-3-Clause": "uglify_js lxml networkx psutil reportlab sympy idna markupsafe jinja2 flask click werkzeug httpx",
-    "MIT": "express lodash moment chart.js marked eslint prettier pytz six sqlalchemy attrs pyyaml toml wcwidth colorama urllib3 markdown_it_py mdurl",
+    "MIT": "express lodash moment chart.js marked eslint prettier pytz six sqlalchemy attrs pyyaml toml wcwidth colorama "
+    "urllib3 markdown_it_py mdurl",
     "MPL-2.0": "axe_core lightningcss certifi tqdm pathspec",
     "AGPL": "ua_parser_js",
     "EPL": "elkjs",

@@ -225,7 +225,11 @@ def _check_offers(mixture: Mixture | None, tree: Group, offers: Mapping[str, Ava
         raise UserError("no source has a document left: nothing to pack", hint="see what the filters dropped")
     for group in _groups(tree):
         for member in group.members if group.way in ("weights", "epochs") else ():
-            if group.redistribute and group.way == "weights" and any(offers[leaf.name].tokens for leaf in group.leaves()):
+            if (
+                group.redistribute
+                and group.way == "weights"
+                and any(offers[leaf.name].tokens for leaf in group.leaves())
+            ):
                 continue
             if any(offers[leaf.name].tokens for leaf in member.leaves()):
                 continue
