@@ -210,6 +210,35 @@ def train_classifier(
     print(trained_text(node.folder))
 
 
+@train.command(name="perplexity")
+def train_perplexity(
+    recipe: RecipePath,
+    what: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="MODEL | KEY=VALUE...", help="A model of the recipe, or settings: source=wikipedia language=en"
+        ),
+    ],
+    out: Annotated[str, typer.Option("--out", help="Folder for the model's files.")],
+    set_: Overrides = [],  # noqa: B006
+    root: Root = None,
+    workers: Annotated[int | None, typer.Option("--workers", "-w", min=1, help="Processes.")] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")] = False,
+) -> None:
+    """Train SentencePiece and an n-gram model on a dataset of the recipe, for the stage `perplexity`."""
+    from gristmill.pipeline.progress import make_display
+    from gristmill.train import train_model
+
+    result, files = train_model(
+        recipe, "train_perplexity", what, out, overrides=set_, root=root, workers=workers, display=make_display(quiet)
+    )
+    if not result.ok:
+        _print_failures(result)
+        raise typer.Exit(1)
+    if not quiet:
+        print("".join(f"{out.rstrip('/')}/{name}  {size:,} bytes\n" for name, size in files.items()), end="")
+
+
 @app.command()
 def where(
     recipe: RecipePath,

@@ -46,6 +46,9 @@ BUILT_IN = {
     "train_classifier": "gristmill.filters.train_classifier:TrainClassifier",
     "quantile": "gristmill.filters.quantile:Quantile",
     "datatrove": "gristmill.filters.datatrove_block:DatatroveBlock",
+    "perplexity": "gristmill.perplexity.score:Perplexity",
+    "train_perplexity": "gristmill.perplexity.train:TrainPerplexity",
+    "perplexity_buckets": "gristmill.perplexity.buckets:PerplexityBuckets",
     # dedup
     "exact": "gristmill.dedup.exact:Exact",
     "minhash": "gristmill.dedup.minhash:MinHash",
