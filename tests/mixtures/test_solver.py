@@ -77,12 +77,6 @@ def test_an_empty_source_is_named():
         solve(Mixture(weights={"web": 0.5, "books": 0.5}), {**OFFERS, "books": Available(0, 0)})
 
 
-def test_members_without_documents_leave_their_share_to_the_others_if_asked():
-    offers = {name: Available(10, tokens) for name, tokens in {"de": 1_000, "fr": 1_000, "pt": 0}.items()}
-    plan = solve(Mixture(weights={"de": 0.5, "fr": 0.25, "pt": 0.25}, shortfall="redistribute"), offers)
-    assert plan.targets == {"de": 1_000, "fr": 500, "pt": 0}
-
-
 def test_the_plan_survives_json_and_prints_as_a_table():
     plan = solve(Mixture(weights={"web": 0.9, "books": 0.1}), OFFERS)
     assert MixturePlan.from_dict(plan.to_dict()) == plan

@@ -137,12 +137,7 @@ class _Solver:
         limits = [self.capacity(member, caps) for member in node.members]
         if node.redistribute if exactly is None else not exactly:
             return sum(limits)
-        parts = [part for part in zip(limits, self.shares(node), strict=True) if part[1]]
-        filled = Fraction(1)
-        if node.redistribute:  # the others divide what members without a document lack
-            parts = [part for part in parts if part[0]]
-            filled = sum((share for _, share in parts), Fraction(0))
-        found = [int(limit * filled / share) for limit, share in parts]
+        found = [int(limit / share) for limit, share in zip(limits, self.shares(node), strict=True) if share]
         return min(min(found, default=0), sum(limits))
 
     def divide(self, group: Group, tokens: int, caps: Taken) -> Taken:
@@ -225,12 +220,6 @@ def _check_offers(mixture: Mixture | None, tree: Group, offers: Mapping[str, Ava
         raise UserError("no source has a document left: nothing to pack", hint="see what the filters dropped")
     for group in _groups(tree):
         for member in group.members if group.way in ("weights", "epochs") else ():
-            if (
-                group.redistribute
-                and group.way == "weights"
-                and any(offers[leaf.name].tokens for leaf in group.leaves())
-            ):
-                continue
             if any(offers[leaf.name].tokens for leaf in member.leaves()):
                 continue
             if isinstance(member, Leaf) and member.where:
