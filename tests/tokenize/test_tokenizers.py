@@ -14,6 +14,7 @@ from gristmill.tokenize.falcon import SPECIAL_TOKENS
 from gristmill.tokenize.sentencepiece_model import SENTENCE_BYTES, sentences
 from gristmill.tokenize.settings import Tokenize, TrainSettings
 from gristmill.tokenize.tokenizer_file import TokenizerFile
+from gristmill.tokenize.train import TrainTokenizer
 from tests.stages import run_phases, write_shard
 from tests.tokenize.corpus import encoded_documents, made_up_texts, packed, run_nodes, write_all
 
@@ -131,6 +132,13 @@ def test_more_entries_than_the_sample_has_is_said(tmp_path):
     settings = Tokenize(train=TrainSettings(style="llama"), sequence_length=2)
     with pytest.raises(UserError, match=r"sentencepiece cannot train 32,000 entries on this sample"):
         run_nodes(tmp_path, {"web": [shard]}, settings)
+
+
+def test_a_missing_sentencepiece_is_said_before_any_work(monkeypatch):
+    monkeypatch.setattr("gristmill.tokenize.train.find_spec", lambda name: None)
+    TrainTokenizer().check()
+    with pytest.raises(UserError, match="style llama needs sentencepiece, which is not installed"):
+        TrainTokenizer(train=TrainSettings(style="llama")).check()
 
 
 def test_digits_that_go_against_the_style_are_refused():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
@@ -30,6 +31,13 @@ class TrainTokenizer(PhasedStage):
     version = 2
 
     train: TrainSettings = setting(factory=TrainSettings, doc="how")
+
+    def check(self) -> None:
+        if self.train.style == "llama" and find_spec("sentencepiece") is None:
+            raise UserError(
+                "tokenize.train: style llama needs sentencepiece, which is not installed",
+                hint="pip install 'gristmill[sentencepiece]'",
+            )
 
     def phases(self, scope: Scope) -> Iterator[Phase]:
         measure = scope.phase(
