@@ -1,9 +1,10 @@
 """Speed of dedup: signatures against other libraries (where installed), and clustering of generated keys.
 
     python benchmarks/dedup.py signatures [--documents 2000]
-    python benchmarks/dedup.py clusters   [--documents 2000000] [--duplicates 0.2] [--memory 1073741824]
+    python benchmarks/dedup.py clusters   [--documents 2000000] [--memory 1073741824] [--workers 2]
+    python benchmarks/dedup.py datatrove  [--documents 2000000]
 
-One process; figures are CPU seconds of this process, best of three.
+Figures are CPU seconds, of signatures the best of three; `clusters` also prints the clock, which other work on the machine slows.
 """
 
 from __future__ import annotations
@@ -17,17 +18,20 @@ import tempfile
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from gristmill.commit import Commit, peak_memory, reset_peak_memory
+from gristmill.commit import Commit, peak_memory
 from gristmill.dataset import LayerRef, LayerWriter, ShardRef
+from gristmill.dedup.likeness import fixed_binary
 from gristmill.dedup.minhash import MinHash
 from gristmill.documents import DOCUMENT_SCHEMA
 from gristmill.kernels.text import Texts
-from gristmill.stage import Scope
+from gristmill.stage import Scope, Task
 
 DOCUMENT_BYTES = 3200  # about a web page after extraction
 SHARD_ROWS = 20_000
@@ -82,6 +86,18 @@ def other_libraries(pages: list[str], hashes: int) -> Iterator[tuple[str, float]
         given = [grams_of(page) for page in pages]
         yield "rensa, shingles given", best_rate(len(pages), lambda: with_rensa(given))
     with contextlib.suppress(ImportError):
+        import daft
+
+        with contextlib.suppress(Exception):  # it can be set once a process
+            daft.set_runner_native(num_threads=1)
+        table = daft.from_pydict({"text": pages}).collect()
+
+        def with_daft() -> None:
+            shingled = daft.functions.minhash(daft.col("text"), num_hashes=hashes, ngram_size=5, hash_function="xxhash")
+            table.select(shingled).collect()
+
+        yield "daft", best_rate(len(pages), with_daft)
+    with contextlib.suppress(ImportError):
         import datasketch
 
         def with_datasketch() -> None:
@@ -118,15 +134,32 @@ def time_signatures(documents: int) -> None:
             print(f"  {bands} x {rows}: {name} {other:,.1f} documents/s; ours {rate / other:,.1f} times that")
 
 
-def write_generated(stage: MinHash, folder: str, documents: int, duplicates: float) -> list[ShardRef]:
-    """Shards of empty documents with random band keys, a share with half their bands from an earlier one."""
-    chooser = np.random.default_rng(1)
-    keys = chooser.integers(0, 1 << 64, (documents, stage.bands), np.uint64)
-    copies = np.flatnonzero(chooser.random(documents) < duplicates)[1:]
-    originals = (chooser.random(len(copies)) * copies).astype(np.int64)
-    shared = chooser.random((len(copies), stage.bands)) < 0.5
-    for copy, original, same in zip(copies, originals, shared, strict=True):
-        keys[copy, same] = keys[original, same]
+def generated_keys(first: int, rows: int, bands: int, every: int) -> np.ndarray:
+    """Random band keys of the documents from `first` on, uint64 (rows, bands), by number alone: every `every`-th document shares
+    half of its bands with an earlier one that is no copy itself."""
+    documents = np.arange(first, first + rows, dtype=np.uint64)
+    numbers = documents[:, None] * np.uint64(bands) + np.arange(bands, dtype=np.uint64)
+    keys = scramble(numbers)
+    copies = np.flatnonzero((documents % np.uint64(every) == every - 1) & (documents >= every))
+    chance = scramble(documents[copies] + np.uint64(1 << 60))
+    originals = chance % documents[copies]
+    originals -= (originals % np.uint64(every) == every - 1).astype(np.uint64)
+    same = (scramble(numbers[copies] + np.uint64(1 << 61)) & np.uint64(1)).astype(bool)
+    theirs = scramble(originals[:, None] * np.uint64(bands) + np.arange(bands, dtype=np.uint64))
+    keys[copies] = np.where(same, theirs, keys[copies])
+    return keys
+
+
+def scramble(numbers: np.ndarray) -> np.ndarray:
+    """SplitMix64's finaliser."""
+    numbers = numbers + np.uint64(0x9E3779B97F4A7C15)
+    numbers = (numbers ^ (numbers >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    numbers = (numbers ^ (numbers >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return numbers ^ (numbers >> np.uint64(31))
+
+
+def write_generated(stage: MinHash, folder: str, documents: int, every: int) -> list[ShardRef]:
+    """Shards of empty documents with generated band keys and sketches."""
     schema = pa.schema([field.with_name(f"{stage.name}.{field.name}") for field in stage.value_schema()])
     shards = []
     for number, start in enumerate(range(0, documents, SHARD_ROWS)):
@@ -138,8 +171,12 @@ def write_generated(stage: MinHash, folder: str, documents: int, duplicates: flo
         with Commit(f"{folder}/signals", name) as commit:
             writer = LayerWriter(commit.path(f"{name}.parquet"), schema)
             for first in range(start, start + rows, 2048):
-                part = keys[first : min(start + rows, first + 2048)]
-                writer.write(dict(zip(schema.names, (part, np.ones(len(part), np.int32)), strict=True)))
+                some = min(start + rows, first + 2048) - first
+                keys = generated_keys(first, some, stage.bands, every)
+                width = -(-stage.sketch_bytes // 8)
+                sketch = np.resize(keys, (some, width)).view(np.uint8)[:, : stage.sketch_bytes]
+                columns = (fixed_binary(keys), np.ones(some, np.int32), fixed_binary(sketch))
+                writer.write(dict(zip(schema.names, columns, strict=True)))
             writer.close()
         layer = LayerRef(stage.name, f"{folder}/signals", tuple(schema.names))
         shards.append(ShardRef("generated", name, f"{folder}/documents", (layer,)))
@@ -153,60 +190,123 @@ def _blank(field: pa.Field, rows: int) -> pa.Array:
     return value.cast(field.type).take(pa.array(np.zeros(rows, np.int64)))
 
 
+def run_task(folder: str, task: Task) -> tuple[float, int, dict[str, int]]:
+    """CPU seconds, peak memory and counts of one task."""
+    started = time.process_time()
+    with Commit(folder, task.name) as commit:
+        task.run(commit)
+    assert commit.receipt is not None
+    return time.process_time() - started, commit.receipt.peak_memory, commit.counts
+
+
 def warm_up(stage: MinHash, folder: str, memory: int) -> None:
     """Run all phases on a few documents, so that imports and compilation are not timed."""
-    shards = write_generated(stage, f"{folder}/few", 100, 0.2)
+    shards = write_generated(stage, f"{folder}/few", 100, 5)
     for phase in stage.phases(Scope(tuple(shards), (100,), f"{folder}/few/out", memory)):
         for task in phase.tasks:
-            with Commit(phase.folder, task.name) as commit:
-                task.run(commit)
+            run_task(phase.folder, task)
 
 
-def time_clusters(documents: int, duplicates: float, memory: int) -> None:
+PARTS = {"partition": "LSH and clustering", "match": "LSH and clustering", "cluster": "LSH and clustering"}
+
+
+def cluster_generated(
+    stage: MinHash, folder: str, documents: int, every: int, memory: int, workers: int
+) -> dict[str, float]:
+    """Write, cluster and print; CPU seconds by part, and documents that fell."""
+    shards = write_generated(stage, folder, documents, every)
+    scope = Scope(tuple(shards), tuple(shard.rows for shard in shards), f"{folder}/out", memory)
+    warm_up(stage, folder, memory)
+    print(
+        f"clusters of {documents:,} documents, {stage.bands} bands, {1 / every:.0%} copies, memory {memory >> 20} MiB a task, ",
+        end="",
+    )
+    print(f"{workers} workers; {peak_memory() >> 20} MiB resident before")
+    cpu: dict[str, float] = defaultdict(float)
+    wall: dict[str, float] = defaultdict(float)
+    highest = 0
+    with ProcessPoolExecutor(workers) as pool:
+        for phase in stage.phases(scope):
+            started = time.monotonic()
+            done = list(pool.map(run_task, [phase.folder] * len(phase.tasks), phase.tasks))
+            part = PARTS.get(phase.name, "evidence" if phase.name.startswith("similarity") else "layers")
+            cpu[part] += sum(seconds for seconds, _, _ in done)
+            wall[part] += time.monotonic() - started
+            peak = max(peak for _, peak, _ in done)
+            highest = max(highest, peak)
+            counts: dict[str, int] = defaultdict(int)
+            for _, _, found in done:
+                for key, amount in found.items():
+                    counts[key] += amount
+            figures = ", ".join(f"{key} {amount:,}" for key, amount in counts.items())
+            print(
+                f"  {phase.name}: {len(done)} tasks, {sum(d[0] for d in done):.2f} CPU s, peak {peak >> 20} MiB; {figures}"
+            )
+            cpu["fell"] += sum(amount for key, amount in counts.items() if key.startswith("drop."))
+    for part, seconds in wall.items():
+        print(f"  {part}: {cpu[part]:.1f} CPU s, {documents / cpu[part] / 1e6:.2f} M documents a CPU second; ", end="")
+        print(f"{seconds:.1f} s by the clock, {documents / seconds / 1e6:.2f} M documents/s")
+    print(f"  highest memory of a task: {highest / 1e9:.2f} GB")
+    return cpu
+
+
+def time_clusters(documents: int, every: int, memory: int, workers: int) -> None:
+    folder = tempfile.mkdtemp(prefix="gristmill-")
+    try:
+        cluster_generated(MinHash(), folder, documents, every, memory, workers)
+    finally:
+        shutil.rmtree(folder)
+
+
+def compare_with_datatrove(documents: int, every: int, memory: int) -> None:
+    """The same buckets for both: a generated key stands for the hashes of its band."""
+    from datatrove.pipeline.dedup.minhash import MinhashConfig, MinhashDedupBuckets, MinhashDedupCluster
+
     folder = tempfile.mkdtemp(prefix="gristmill-")
     try:
         stage = MinHash()
-        shards = write_generated(stage, folder, documents, duplicates)
-        scope = Scope(tuple(shards), tuple(shard.rows for shard in shards), f"{folder}/out", memory)
-        warm_up(stage, folder, memory)
-        reset_peak_memory()
-        idle = peak_memory()
-        seconds: dict[str, float] = defaultdict(float)
-        peaks: dict[str, int] = defaultdict(int)
-        counts: dict[str, dict[str, int]] = defaultdict(lambda: defaultdict(int))
-        tasks: dict[str, int] = {}
-        for phase in stage.phases(scope):
-            tasks[phase.name] = len(phase.tasks)
-            for task in phase.tasks:
-                started = time.process_time()
-                with Commit(phase.folder, task.name) as commit:
-                    task.run(commit)
-                seconds[phase.name] += time.process_time() - started
-                if commit.receipt is not None:
-                    peaks[phase.name] = max(peaks[phase.name], commit.receipt.peak_memory)
-                for key, amount in commit.counts.items():
-                    counts[phase.name][key] += amount
-        print(f"clusters of {documents:,} documents, {stage.bands} bands, memory {memory >> 20} MiB a task")
-        print(f"  before: {idle >> 20} MiB resident")
-        for name, spent in seconds.items():
-            figures = ", ".join(f"{key} {amount:,}" for key, amount in counts[name].items())
-            print(f"  {name}: {tasks[name]} tasks, {spent:.2f} CPU s, peak {peaks[name] >> 20} MiB; {figures}")
-        print(f"  all: {sum(seconds.values()):.2f} CPU s")
+        ours = cluster_generated(stage, folder, documents, every, memory, 1)
+        record = np.dtype([(f"hash{row}", "<u8") for row in range(stage.rows)] + [("document", "<u4")])
+        keys = generated_keys(0, documents, stage.bands, every)
+        for band in range(stage.bands):
+            records = np.empty(documents, record)
+            for row in range(stage.rows):
+                records[f"hash{row}"] = scramble(keys[:, band] + np.uint64(row)) >> np.uint64(3)
+            records["document"] = np.arange(documents)
+            path = Path(folder, "signatures", f"bucket_{band:03d}")
+            path.mkdir(parents=True)
+            records[np.argsort(records["hash0"], kind="stable")].tofile(path / "00000.minhash.sig")
+        config = MinhashConfig(num_buckets=stage.bands, hashes_per_bucket=stage.rows)
+        started = time.process_time()
+        buckets = MinhashDedupBuckets(f"{folder}/signatures", f"{folder}/buckets", config=config)
+        for band in range(stage.bands):
+            buckets.run(None, band, stage.bands)
+        MinhashDedupCluster(f"{folder}/buckets", f"{folder}/removed", config=config).run(None, 0, 1)
+        theirs = time.process_time() - started
+        removed = sum(file.stat().st_size for file in Path(folder, "removed").glob("*.remove")) // 4
+        mine = ours["LSH and clustering"]
+        print(f"  datatrove, stages 2 and 3: {theirs:.1f} CPU s; ours {mine:.2f}: {theirs / mine:.0f} times as fast")
+        every_part = sum(seconds for part, seconds in ours.items() if part != "fell")
+        print(f"  with evidence and layers, which datatrove does not write: {theirs / every_part:.0f} times as fast")
+        print(f"  removed: datatrove {removed:,}, ours {int(ours['fell']):,}")
     finally:
         shutil.rmtree(folder)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("part", choices=("signatures", "clusters"))
+    parser.add_argument("part", choices=("signatures", "clusters", "datatrove"))
     parser.add_argument("--documents", type=int)
-    parser.add_argument("--duplicates", type=float, default=0.2)
+    parser.add_argument("--every", type=int, default=5, help="one document of so many is a copy")
     parser.add_argument("--memory", type=int, default=1 << 30)
+    parser.add_argument("--workers", type=int, default=1)
     chosen = parser.parse_args()
     if chosen.part == "signatures":
         time_signatures(chosen.documents or 2000)
+    elif chosen.part == "clusters":
+        time_clusters(chosen.documents or 2_000_000, chosen.every, chosen.memory, chosen.workers)
     else:
-        time_clusters(chosen.documents or 2_000_000, chosen.duplicates, chosen.memory)
+        compare_with_datatrove(chosen.documents or 2_000_000, chosen.every, chosen.memory)
 
 
 if __name__ == "__main__":

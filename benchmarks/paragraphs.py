@@ -102,7 +102,7 @@ def whole_stage(stage: ParagraphDedup, shards: list[ShardRef]) -> int:
             for task in phase.tasks:
                 with Commit(phase.folder, task.name) as commit:
                     task.run(commit)
-                removed += commit.counts.get("removed_bytes", 0)
+                removed += commit.counts.get("cut_bytes", 0)
     return removed
 
 

@@ -212,7 +212,9 @@ def our_mask(shards: list[ShardRef], folder: str) -> np.ndarray:
     """The same mask from the spans that mode `mark` writes."""
     parts = []
     for shard in shards:
-        ranges = pq.read_table(f"{folder}/generated/{shard.name}.parquet").column("substring.ranges").combine_chunks()
+        ranges = (
+            pq.read_table(f"{folder}/layers/generated/{shard.name}.parquet").column("substring.ranges").combine_chunks()
+        )
         for batch in shard.batches(texts=True):
             found = TextIndex.build(batch.texts).words("whitespace")
             mask = np.zeros(len(found), bool)

@@ -16,13 +16,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from gristmill.api import load, open_dataset, plan, run
+    from gristmill.api import load, open_dataset, open_tokens, plan, retract, run, where
     from gristmill.errors import UserError
 
 __version__ = "0.1.0"
-__all__ = ["UserError", "__version__", "load", "open_dataset", "plan", "run"]
+__all__ = ["UserError", "__version__", "load", "open_dataset", "open_tokens", "plan", "retract", "run", "where"]
 
-_HOME = {"load": "api", "plan": "api", "run": "api", "open_dataset": "api", "UserError": "errors"}
+_HOME = {name: "api" for name in __all__ if name.islower() and not name.startswith("_")} | {"UserError": "errors"}
 
 
 def __getattr__(name: str) -> Any:  # lazily, so that `import gristmill` and the CLI stay fast

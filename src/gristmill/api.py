@@ -13,11 +13,12 @@ import json
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from gristmill import storage
 from gristmill.dataset import Dataset
 from gristmill.errors import UserError, nearest
+from gristmill.pipeline.graph import Node
 from gristmill.pipeline.jobs import Failure
 from gristmill.pipeline.plan import Plan, make_plan
 from gristmill.pipeline.progress import Display, Quiet
@@ -27,6 +28,9 @@ from gristmill.recipe import load as load_recipe
 if TYPE_CHECKING:
     from gristmill.mixtures.plan import MixturePlan
     from gristmill.report.mixture_preview import Preview
+    from gristmill.tokenize.retract import Retraction
+    from gristmill.tokenize.shards import TokenShards
+    from gristmill.tokenize.where import Origin
 
 
 @dataclass(frozen=True)
@@ -102,6 +106,20 @@ def run(
     return Result(summary, path, tuple(outcome.ran), tuple(outcome.failures), tuple(outcome.blocked))
 
 
+def model_node(plan: Plan, name: str, kind: str) -> Node:
+    """The node of a model that the recipe trains; its `folder` is where the model lies.
+
+    Raises UserError when the recipe has no model of that name and kind.
+    """
+    known = {model: trained for model, trained in plan.graph.recipe.models.items() if trained.kind == kind}
+    if name not in known:
+        raise UserError(
+            f"no model {name!r} of kind {kind} in {plan.graph.recipe.path}.{nearest(name, known)}",
+            hint=f"it has {', '.join(known) or 'none'}",
+        )
+    return plan.graph.nodes[f"models/{name}"]
+
+
 def try_mixture(recipe: Recipe) -> Preview:
     """The table of shares, tokens and epochs that a run would come to; nothing is run.
 
@@ -159,3 +177,69 @@ def open_dataset(recipe: Recipe, source: str) -> Dataset:
         is not None
     ]
     return Dataset(source, tuple(shards))
+
+
+def open_tokens(recipe: Recipe | str) -> TokenShards:
+    """The finished token shards of a recipe, or those in a folder.
+
+    Raises UserError when they are not finished, DamagedShards when one is missing or cut.
+    """
+    from gristmill.tokenize.shards import TokenShards
+
+    return TokenShards.open(recipe if isinstance(recipe, str) else _token_plan(recipe).graph.nodes["tokens"].folder)
+
+
+def where(recipe: Recipe, shard: str, row: int) -> list[Origin]:
+    """The documents behind one row of a token shard, first to last, with URL and place in the raw input.
+
+    shard: its number, name or file. Raises UserError when there is no such shard or row.
+    """
+    from gristmill.tokenize.encoded import FOLDER
+    from gristmill.tokenize.shards import TokenShards
+    from gristmill.tokenize.where import where as find
+
+    graph = _token_plan(recipe).graph
+    tokens = graph.nodes["tokens"]
+    documents = {source: list(graph.dataset_shards(source)) for source in tokens.sources}
+    encoded = {source: storage.join(graph.nodes[f"encode.{source}"].folder, FOLDER) for source in tokens.sources}
+    return find(TokenShards.open(tokens.folder), shard, row, documents, encoded)
+
+
+def retract(
+    recipe: Recipe,
+    *,
+    ids: Sequence[str] = (),
+    urls: Sequence[str] = (),
+    domains: Sequence[str] = (),
+    repositories: Sequence[str] = (),
+    how: Literal["pad", "mask"] = "pad",
+) -> Retraction:
+    """Remove documents from the finished token shards of a recipe; nothing is tokenised again.
+
+    pad: overwrite their tokens with padding. mask: leave them as context, not to be trained on.
+    Raises UserError when nothing is named or the shards are not finished.
+    """
+    from gristmill.pipeline.plan import write_manifest
+    from gristmill.pipeline.run import lock_root
+    from gristmill.tokenize.requests import Requests
+    from gristmill.tokenize.retract import retract as remove
+
+    requests = Requests(ids, urls, domains, repositories)
+    graph = _token_plan(recipe).graph
+    tokens = graph.nodes["tokens"]
+    with lock_root(recipe.root):
+        shards = [shard for source in tokens.sources for shard in graph.dataset_shards(source)]
+        found = remove(tokens.folder, {match.document: match for match in requests.matches(shards)}, how)
+        write_manifest(graph, tokens)
+    return found
+
+
+def _token_plan(recipe: Recipe) -> Plan:
+    """The plan of a recipe whose token shards are finished. Raises UserError when they are not."""
+    found = make_plan(recipe)
+    state = found.states.get("tokens")
+    if state is None:
+        raise UserError(f"{recipe.path} makes no tokens", hint="add a `tokenize:` section")
+    if not state.done:
+        raise UserError(f"the token shards are not finished: {state.status}", hint=f"gristmill run {recipe.path}")
+    return found

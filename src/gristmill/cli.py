@@ -21,7 +21,11 @@ app = typer.Typer(
     help="Raw crawls and dumps in, clean, deduplicated, mixed and tokenised training data out.",
 )
 
+train = typer.Typer(no_args_is_help=True, help="Train a model on datasets of a recipe.")
+app.add_typer(train, name="train")
+
 RecipePath = Annotated[str, typer.Argument(metavar="RECIPE", help="YAML file")]
+RecipeOrFolder = Annotated[str, typer.Argument(metavar="RECIPE|FOLDER", help="YAML file, or a folder of token shards.")]
 Overrides = Annotated[
     list[str],
     typer.Option("--set", metavar="KEY=VALUE", help="Replace a value of the recipe, e.g. mixture.seed=1; repeatable."),
@@ -91,6 +95,9 @@ def _print_result(result: Any, seconds: float) -> None:
         from gristmill.mixtures.plan import MixturePlan
 
         print(MixturePlan.from_dict(tokens["mixture"]))
+        from gristmill.report.encoding import encoding_text
+
+        print(encoding_text(tokens["encoding"]))
         print(f"token shards: {tokens['folder']}")
     print(f"\nfinished in {seconds:.1f} s; figures and output paths: {result.summary_path}")
 
@@ -170,6 +177,156 @@ def compact(
 
     files, rows = write(api.open_dataset(api.load(recipe, set_, root=root), source), out)
     print(f"{rows:,} documents in {files:,} files: {out}")
+
+
+@train.command(name="classifier")
+def train_classifier(
+    recipe: RecipePath,
+    positive: Annotated[list[str], typer.Option(help="A source of good examples; repeatable.")] = [],  # noqa: B006
+    negative: Annotated[list[str], typer.Option(help="A source of bad examples; repeatable.")] = [],  # noqa: B006
+    name: Annotated[str, typer.Option(help="The model: one under `models:`, or a new name.")] = "classifier",
+    set_: Overrides = [],  # noqa: B006
+    root: Root = None,
+    workers: Annotated[int | None, typer.Option("--workers", "-w", min=1, help="Processes.")] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print the result only.")] = False,
+) -> None:
+    """Train a quality classifier, and print precision, recall and AUC on examples held out."""
+    from gristmill import api
+    from gristmill.pipeline.progress import make_display
+    from gristmill.report.trained import trained_text
+
+    if bool(positive) != bool(negative):
+        raise UserError(
+            "a classifier needs examples of both kinds", hint="give --positive SOURCE and --negative SOURCE"
+        )
+    made = f"{{train_classifier: {{positive: [{', '.join(positive)}], negative: [{', '.join(negative)}]}}}}"
+    overrides = [f"models.{name}={made}", *set_] if positive else set_
+    plan = api.plan(_load(recipe, overrides, root))
+    node = api.model_node(plan, name, "train_classifier")
+    result = api.run(plan, workers=workers, stage=node.name, display=make_display(quiet))
+    if not result.ok:
+        _print_failures(result)
+        raise typer.Exit(1)
+    print(trained_text(node.folder))
+
+
+@train.command(name="perplexity")
+def train_perplexity(
+    recipe: RecipePath,
+    what: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="MODEL | KEY=VALUE...", help="A model of the recipe, or settings: source=wikipedia language=en"
+        ),
+    ],
+    out: Annotated[str, typer.Option("--out", help="Folder for the model's files.")],
+    set_: Overrides = [],  # noqa: B006
+    root: Root = None,
+    workers: Annotated[int | None, typer.Option("--workers", "-w", min=1, help="Processes.")] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")] = False,
+) -> None:
+    """Train SentencePiece and an n-gram model on a dataset of the recipe, for the stage `perplexity`."""
+    from gristmill.pipeline.progress import make_display
+    from gristmill.train import train_model
+
+    result, files = train_model(
+        recipe, "train_perplexity", what, out, overrides=set_, root=root, workers=workers, display=make_display(quiet)
+    )
+    if not result.ok:
+        _print_failures(result)
+        raise typer.Exit(1)
+    if not quiet:
+        print("".join(f"{out.rstrip('/')}/{name}  {size:,} bytes\n" for name, size in files.items()), end="")
+
+
+@app.command()
+def where(
+    recipe: RecipePath,
+    shard: Annotated[str, typer.Argument(help="A token shard: its number, name or file.")],
+    row: Annotated[int, typer.Argument(help="Row in the shard, from 0.")],
+    set_: Overrides = [],  # noqa: B006
+    root: Root = None,
+) -> None:
+    """Show the documents behind one row of a token shard: URL, raw file and offset."""
+    from gristmill import api
+
+    for piece in api.where(api.load(recipe, set_, root=root), shard, row):
+        print(piece)
+
+
+@app.command()
+def verify(recipe: RecipeOrFolder, set_: Overrides = [], root: Root = None) -> None:  # noqa: B006
+    """Read every token shard and compare its checksum with the index."""
+    shards = _open_tokens(recipe, set_, root)
+    files = sum(1 for _ in shards.verify())
+    print(
+        f"{files - 1:,} shards and the tokenizer are sound: {len(shards):,} sequences, {shards.index['tokens']:,} tokens"
+    )
+
+
+@app.command()
+def export(
+    recipe: RecipeOrFolder,
+    format_: Annotated[str, typer.Argument(metavar="FORMAT", help="megatron, mds, dolma or datatrove.")],
+    out: Annotated[str, typer.Argument(help="A new folder.")],
+    set_: Overrides = [],  # noqa: B006
+    root: Root = None,
+) -> None:
+    """Write the token shards in the format of another trainer."""
+    from gristmill.tokenize.exports import export as write
+
+    tokens = write(_open_tokens(recipe, set_, root), format_, out)
+    print(f"{tokens:,} tokens: {out}")
+
+
+@app.command()
+def retract(
+    recipe: RecipePath,
+    urls: Annotated[str | None, typer.Option(help="File of URLs, one a line.")] = None,
+    ids: Annotated[str | None, typer.Option(help="File of document ids.")] = None,
+    domains: Annotated[str | None, typer.Option(help="File of domains; all below them too.")] = None,
+    repositories: Annotated[str | None, typer.Option(help="File of repositories, owner/name or URL.")] = None,
+    mask: Annotated[
+        bool, typer.Option("--mask", help="Leave the tokens as context, untrained; else padding replaces them.")
+    ] = False,
+    set_: Overrides = [],  # noqa: B006
+    root: Root = None,
+) -> None:
+    """Remove documents from finished token shards, every other sequence staying where it is."""
+    from gristmill import api
+
+    found = api.retract(
+        api.load(recipe, set_, root=root),
+        urls=_lines(urls),
+        ids=_lines(ids),
+        domains=_lines(domains),
+        repositories=_lines(repositories),
+        how="mask" if mask else "pad",
+    )
+    if found.file is None:
+        print("none of these documents is in the shards, or they were removed before: nothing changed")
+        return
+    done = "masked" if mask else "replaced by padding"
+    print(f"{found.tokens:,} tokens of {found.documents:,} documents {done} in {found.pieces:,} places")
+    print(
+        f"{found.shards:,} shard{'s' if found.shards != 1 else ''} written anew; what was removed where: {found.file}"
+    )
+
+
+def _lines(file: str | None) -> list[str]:
+    """The lines of a file that say something; `#` begins a comment line."""
+    from gristmill import storage
+
+    if file is None:
+        return []
+    lines = storage.read_bytes(file).decode("utf-8-sig", "replace").splitlines()
+    return [line.strip() for line in lines if line.strip() and not line.startswith("#")]
+
+
+def _open_tokens(recipe: str, set_: list[str], root: str | None) -> Any:
+    from gristmill import api, storage
+
+    return api.open_tokens(recipe if storage.is_dir(recipe) else api.load(recipe, set_, root=root))
 
 
 @app.callback(invoke_without_command=True)

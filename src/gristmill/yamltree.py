@@ -90,7 +90,10 @@ class Tree:
         if key is None or not isinstance(here, list | dict):
             raise UserError(f"{origin}: no item {last!r} in {'.'.join(steps)}")
         here[key] = value
-        self.lines[(*path, key)] = origin
+        replaced = (*path, key)
+        for known in [known for known in self.lines if known[: len(replaced)] == replaced]:
+            del self.lines[known]
+        self.lines[replaced] = origin
 
 
 def _enter(here: Any, step: str, following: str) -> tuple[Any, list[str | int]] | None:

@@ -38,6 +38,7 @@ def write_set(folder: Path, rows: list[dict], name: str = "evaluation.jsonl") ->
 
 def run(stage: Decontaminate, texts: list[str], folder: Path, **shard):
     stage.check()
+    stage = stage.model_copy(update={"max_loss": 1.0})
     ref = write_shard(folder, "web", "s0", texts, **shard)
     scope = run_phases(stage, [ref], folder / "out")
     path = Path(scope.layer_folder(ref), "s0.evidence.parquet")

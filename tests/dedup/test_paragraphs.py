@@ -19,9 +19,12 @@ from hypothesis import strategies as st
 
 from gristmill.commit import Commit, read_receipt
 from gristmill.dataset import Dataset, LayerRef, ShardRef
+from gristmill.dedup.line_index import KeyIndex
 from gristmill.dedup.paragraphs import ParagraphDedup
 from gristmill.dedup.repeats import RepeatPlan
+from gristmill.dedup.sentences import SentenceDedup
 from gristmill.documents import DOCUMENT_SCHEMA
+from gristmill.errors import UserError
 from gristmill.kernels.text import Texts, apply_cuts
 from gristmill.stage import Scope
 from tests.stages import read_layer, run_phases, write_shard, write_signals
@@ -88,6 +91,7 @@ def run(
     stage: ParagraphDedup, shards: Shards, folder: Path, plan: tuple[int, int, int] | None = None, seed: int = 0
 ) -> Result:
     """Runs the stage with tasks in random order; plan: shards a group, slices, keys held."""
+    stage = stage.model_copy(update={"max_loss": 1.0})
     refs: list[ShardRef] = []
     for number, (source, texts, dropped) in enumerate(shards):
         ref = write_shard(folder, source, f"shard{number}", texts, sorted(dropped), batch_rows=3)
@@ -237,6 +241,17 @@ def test_groups_of_shards_do_not_see_each_other(tmp_path: Path):
     assert run(stage, shards, tmp_path).texts == [["x"], [""], ["x"], ["x"], [""]]
 
 
+def test_a_source_that_would_lose_nearly_all_stops_the_stage(tmp_path: Path):
+    stage = ParagraphDedup(max_loss=0.5)
+    shards = [("a", ["x", "y", "z"], set()), ("b", ["x", "y", "new"], set())]
+    refs = [
+        write_signals(stage, write_shard(tmp_path, source, f"{source}0", texts), tmp_path)
+        for source, texts, _ in shards
+    ]
+    with pytest.raises(UserError, match="2 of 3 documents of source 'b'"):
+        run_phases(stage, refs, tmp_path / "out")
+
+
 def test_no_shards_make_no_phases(tmp_path: Path):
     assert list(ParagraphDedup().phases(Scope((), (), str(tmp_path), 1 << 20))) == []
 
@@ -280,3 +295,70 @@ def test_cuts_of_sliced_batches_are_of_the_declared_type(tmp_path: Path):
     assert layer.schema.field("paragraphs.lines").type == pa.int32()
     assert np.all(np.array(layer.column("paragraphs.removed_bytes")) == [0, 1])
     assert len(list(itertools.chain(layer.column("drop")))) == 2
+
+
+# -- across runs -------------------------------------------------------------------------------------------------------
+
+
+def index_of(result_folder: Path) -> str:
+    return str(result_folder / "out" / "index")
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    dumps=st.lists(st.lists(some_texts, min_size=1, max_size=3), min_size=2, max_size=3),
+    plan=st.tuples(st.integers(1, 3), st.sampled_from([1, 4]), st.integers(1, 9)),
+    carry=st.booleans(),
+    kind=st.sampled_from([ParagraphDedup, SentenceDedup]),
+)
+def test_dumps_checked_against_the_index_of_earlier_ones_are_as_all_of_them_at_once(dumps, plan, carry, kind):
+    settings_ = {"min_bytes": 1} if kind is ParagraphDedup else {"length": 1}
+    whole = [
+        ("s", texts, {0} if texts and number == 1 else set()) for dump in dumps for number, texts in enumerate(dump)
+    ]
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        expected = run(kind(**settings_), whole, folder / "all", plan).texts
+        found: list[list[str]] = []
+        indexes: list[str] = []
+        for number, dump in enumerate(dumps):
+            against = indexes[-1:] if carry else indexes
+            stage = kind(index="all" if carry else "own", against=against, **settings_)
+            stage.check()
+            shards = [("s", texts, {0} if texts and place == 1 else set()) for place, texts in enumerate(dump)]
+            found += run(stage, shards, folder / str(number), plan).texts
+            indexes.append(index_of(folder / str(number)))
+    assert found == expected
+
+
+def test_an_index_holds_each_key_once_and_its_bytes_depend_on_nothing_else(tmp_path: Path):
+    shards = [("s", ["x\ny\nx", "z"], set()), ("s", ["y", "w"], {1})]
+    stage = ParagraphDedup(index="own")
+    contents = []
+    for name, plan in (("a", (1, 4, 2)), ("b", (2, 4, 2)), ("c", None)):
+        run(stage, shards, tmp_path / name, plan)
+        index = KeyIndex.open(index_of(tmp_path / name), stage.about_keys)
+        assert index.records == 3
+        contents.append(np.concatenate(list(index.between(0, 1 << 64))).tolist())
+    assert contents[0] == contents[1] == contents[2] == sorted(stage.line_keys.of_line(line)[0] for line in "xyz")
+
+
+def test_indexes_that_do_not_fit_are_errors(tmp_path: Path):
+    run(ParagraphDedup(index="own", hash="sha1"), [("s", ["x"], set())], tmp_path)
+    for against, said in ((index_of(tmp_path), "its keys are others"), (str(tmp_path / "none"), "no index")):
+        with pytest.raises(UserError, match=said):
+            ParagraphDedup(against=[against]).check()
+    with pytest.raises(UserError, match="first_copy"):
+        ParagraphDedup(index="own", first_copy="cut").check()
+
+
+def test_c4_drops_what_keeps_too_few_sentences_after_its_lines_went(tmp_path: Path):
+    texts = ["One is here.\nTwo is here.\nThree is here.", "ONE is here.\nFour is here. Five is here.", "Six is here."]
+    shards = [("s", texts, set())]
+    assert run(ParagraphDedup(reading="c4_lines"), shards, tmp_path / "a").layers[0]["drop"] == [
+        None,
+        "paragraphs.too_few_sentences",
+        None,
+    ]
+    stage = ParagraphDedup(reading="c4_lines", min_sentences=2)
+    assert run(stage, shards, tmp_path / "b").layers[0]["drop"] == [None, None, None]

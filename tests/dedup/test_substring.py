@@ -9,17 +9,21 @@ import sys
 import tempfile
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from functools import cache
 from pathlib import Path
 
 import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tokenizers import Tokenizer, models, pre_tokenizers, trainers
 
 from gristmill.commit import Commit, read_receipt
 from gristmill.dataset import LayerRef, ShardRef
 from gristmill.dedup import substring
 from gristmill.dedup.substring import ExactSubstring
+from gristmill.dedup.substring_runs import runs_of
+from gristmill.errors import UserError
 from gristmill.kernels.text import Texts, apply_cuts
 from gristmill.stage import Scope
 from tests.stages import read_layer, run_phases, write_shard
@@ -34,6 +38,8 @@ def token_places(stage: ExactSubstring, text: str) -> list[tuple[int, int]]:
     """Bytes [start, end) of every token."""
     if stage.tokens == "bytes":
         return [(at, at + 1) for at in range(len(text.encode()))]
+    if stage.tokens == "ids":
+        return [span[1:] for span in id_spans(stage, text)]
     return [
         (len(text[: found.start()].encode()), len(text[: found.end()].encode())) for found in re.finditer(r"\S+", text)
     ]
@@ -45,7 +51,9 @@ def spans_by_hand(stage: ExactSubstring, texts: Sequence[str], dropped: Iterable
     grams: dict[tuple[bytes, ...], list[tuple[int, int]]] = defaultdict(list)
     for row, text in enumerate(texts):
         if row not in set(dropped):
-            tokens = [text.encode()[start:end] for start, end in places[row]]
+            tokens: list = [text.encode()[start:end] for start, end in places[row]]
+            if stage.tokens == "ids":
+                tokens = [span[0] for span in id_spans(stage, text)]
             for at in range(len(tokens) - stage.length + 1):
                 grams[tuple(tokens[at : at + stage.length])].append((row, at))
     covered: list[set[int]] = [set() for _ in texts]
@@ -61,10 +69,38 @@ def spans_by_hand(stage: ExactSubstring, texts: Sequence[str], dropped: Iterable
                 spans[row][-1] = (spans[row][-1][0], places[row][token][1])
             else:
                 spans[row].append(places[row][token])
+        spans[row] = [(start, end) for start, end in spans[row] if start < end]
         if stage.tokens == "bytes":
             whole = [whole_characters(texts[row].encode(), *span) for span in spans[row]]
             spans[row] = [(start, end) for start, end in whole if start < end]
     return spans
+
+
+def id_spans(stage: ExactSubstring, text: str) -> list[tuple[int, int, int]]:
+    """Id, start and end of every token: bytes of the characters that lie in it wholly, or begin or end in it."""
+    encoding = Tokenizer.from_file(stage.tokenizer).encode(text, add_special_tokens=False)
+    found = []
+    for number, (token, (start, end)) in enumerate(zip(encoding.ids, encoding.offsets, strict=True)):
+        if number and start < encoding.offsets[number - 1][1]:
+            start = encoding.offsets[number - 1][1]
+        if number + 1 < len(encoding.ids) and encoding.offsets[number + 1][0] < end:
+            end = encoding.offsets[number + 1][0]
+        found.append((token, len(text[:start].encode()), len(text[:end].encode())))
+    return found
+
+
+@cache
+def small_tokenizer() -> str:
+    """A byte-level tokenizer.json with few merges, so that characters are split between tokens."""
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    trainer = trainers.BpeTrainer(
+        vocab_size=290, initial_alphabet=pre_tokenizers.ByteLevel.alphabet(), show_progress=False
+    )
+    tokenizer.train_from_iterator(["a b la la la é 漢字 z\n\n", "ab" * 20], trainer)
+    path = Path(tempfile.mkdtemp()) / "tokenizer.json"
+    tokenizer.save(str(path))
+    return str(path)
 
 
 def whole_characters(data: bytes, start: int, end: int) -> tuple[int, int]:
@@ -122,6 +158,7 @@ def write_shards(
 def dedup(
     stage: ExactSubstring, texts: Sequence[str], folder: Path, memory: int = 1 << 30, **shards
 ) -> tuple[Scope, pa.Table]:
+    stage = stage.model_copy(update={"max_loss": 1.0})
     scope = run_phases(stage, write_shards(folder, texts, **shards), folder / "out", memory)
     tables = [read_layer(stage, scope, shard) for shard in scope.shards]
     return scope, pa.concat_tables(tables, promote_options="permissive")
@@ -163,12 +200,12 @@ ANY = st.text(max_size=40).map(lambda text: text.encode("utf-8", "ignore").decod
 TEXTS = st.lists(PLAIN | ANY | st.sampled_from(["", " ", "a " * 40, "ab" * 30, "é" * 25]), max_size=9)
 
 
-@settings(max_examples=150)
+@settings(max_examples=80)
 @given(
     texts=TEXTS,
     planted=PLAIN,
     length=st.sampled_from([1, 2, 3, 5, 8]),
-    tokens=st.sampled_from(["words", "bytes"]),
+    tokens=st.sampled_from(["words", "bytes", "ids"]),
     mode=st.sampled_from(["cut", "keep_first", "drop", "mark"]),
     lengths=st.lists(st.integers(0, 4), max_size=3),
     dropped=st.sets(st.integers(0, 8), max_size=3),
@@ -176,7 +213,8 @@ TEXTS = st.lists(PLAIN | ANY | st.sampled_from(["", " ", "a " * 40, "ab" * 30, "
 )
 def test_spans_cuts_and_drops_equal_a_brute_force(texts, planted, length, tokens, mode, lengths, dropped, plan):
     texts = [text if row % 3 else f"{text} {planted}" for row, text in enumerate(texts)]
-    stage = ExactSubstring(length=length, tokens=tokens, mode=mode, min_left=6)
+    tokenizer = small_tokenizer() if tokens == "ids" else None
+    stage = ExactSubstring(length=length, tokens=tokens, mode=mode, min_left=6, tokenizer=tokenizer)
     ranges, keys = plan
     dropped = sorted(row for row in dropped if row < len(texts))
     with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
@@ -264,6 +302,35 @@ def test_a_run_taken_up_with_another_memory_gives_the_same_bytes(tmp_path, monke
     assert layer_bytes(scope) == usual
 
 
+@pytest.mark.parametrize("tokens", ["words", "bytes", "ids"])
+@pytest.mark.parametrize("mode", ["mark", "keep_first"])
+def test_a_document_larger_than_memory_takes_several_runs_and_gives_the_same_spans(tmp_path, monkeypatch, tokens, mode):
+    texts = planted_corpus(8, 11)
+    texts[3] = " ".join(planted_corpus(12, 12))
+    texts[5] = "la " * 1000
+    tokenizer = small_tokenizer() if tokens == "ids" else None
+    stage = ExactSubstring(tokens=tokens, mode=mode, length=40, tokenizer=tokenizer)
+    usual, _ = dedup(stage, texts, tmp_path / "usual", lengths=(4,))
+    monkeypatch.setattr(substring, "keys_in", lambda *_: 500)
+    scope, table = dedup(stage, texts, tmp_path / "pieces", lengths=(4,))
+    assert layer_bytes(scope) == layer_bytes(usual)
+    written = next(Path(scope.folder).glob("sample-*"))
+    assert (runs_of(str(written), "00000")[:, 4] > 0).sum() > 10  # pieces
+    assert sum(filter(None, table.column("substring.spans").to_pylist())) > 5
+
+
+def test_a_tokenizer_that_is_missing_or_none_is_an_error(tmp_path):
+    (tmp_path / "t.json").write_text("{}")
+    for options, said in (
+        ({"tokens": "ids"}, "go together"),
+        ({"tokenizer": str(tmp_path / "t.json")}, "go together"),
+        ({"tokens": "ids", "tokenizer": str(tmp_path / "none.json")}, "none.json"),
+        ({"tokens": "ids", "tokenizer": str(tmp_path / "t.json")}, "not a tokenizer"),
+    ):
+        with pytest.raises(UserError, match=said):
+            ExactSubstring(**options).check()
+
+
 def test_groups_of_several_shards_give_what_single_shards_do(tmp_path, monkeypatch):
     texts = planted_corpus(50, 4)
     stage = ExactSubstring(mode="keep_first")
@@ -333,6 +400,7 @@ def test_a_document_that_keeps_fewer_than_twenty_characters_is_dropped(tmp_path)
     assert receipt is not None
     assert receipt.counts == {
         "rows": 5,
+        "documents": 5,
         "spans": 2,
         "duplicated_bytes": 2 * len(same),
         "cut_bytes": 2 * len(same) + 2,
@@ -406,8 +474,8 @@ def test_all_kernels_are_compiled_by_warm(tmp_path):
         and kernel.py_func.__module__ == module.__name__
         and kernel.targetoptions.get("_nrt", True)
     ]
-    for tokens, mode in (("words", "cut"), ("bytes", "keep_first")):
-        stage = ExactSubstring(tokens=tokens, mode=mode)
+    for tokens, mode in (("words", "cut"), ("bytes", "keep_first"), ("ids", "cut")):
+        stage = ExactSubstring(tokens=tokens, mode=mode, tokenizer=small_tokenizer() if tokens == "ids" else None)
         stage.warm()
         before = {kernel.__name__: list(kernel.signatures) for kernel in kernels}
         dedup(stage, planted_corpus(30, 5), tmp_path / tokens, lengths=(10,))

@@ -107,7 +107,9 @@ def test_a_stage_stops_before_it_writes_a_layer_when_a_source_would_lose_too_muc
         write_signals(stage, write_shard(tmp_path, source, source, texts), tmp_path)
         for source, texts in (("first", ["a", "b", "c", "d"]), ("second", ["a", "b", "c", "x", "dropped"]))
     ]
-    shards[1] = write_signals(stage, write_shard(tmp_path, "second", "second", ["a", "b", "c", "x", "a"], [4]), tmp_path)
+    shards[1] = write_signals(
+        stage, write_shard(tmp_path, "second", "second", ["a", "b", "c", "x", "a"], [4]), tmp_path
+    )
     if limit == 0.75:
         run_phases(stage, shards, tmp_path / "out")  # three of four that reach it: not more than the limit
         return

@@ -20,7 +20,7 @@ from gristmill.kernels.html_blocks import read_blocks
 ENGINE = ExtractSettings(engine="gristmill", favour="recall", markup="markdown", time_limit=600, max_bytes=100_000_000)
 PIECES = (
     *(
-        "<p> </p> <table> <tr> <td> </td></tr> </table> <ul><li> </ul> </a> <pre> </pre> <b> </b> <h2> </h3> <br> <hr/> <th>|".split()
+        "<p> </p> <table> <tr> <td> </td></tr> </table> <ul><li> </ul> </a> <pre> </pre> <b> </b> <h2> </h3> <br> <hr/>".split()
     ),
     *(
         "<svg> </svg> <template> <script> </script> <!-- --> <![CDATA[ ]]> &amp; &#x1F600; &nGt; & < > ' \" 中文。".split()

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pytest
 
 from gristmill.filters.c4 import C4
-from gristmill.kernels.code_points import code_point_tables
-from gristmill.kernels.phrases import lower_case
-from gristmill.kernels.sentences import abbreviations, count_sentences
+from tests.filters.datatrove_filters import C4_REASONS, sentences
 from tests.filters.english_pages import page_texts
 from tests.stages import run_filter
 
-REASONS = {"lorem_ipsum": "lorem_ipsum", "curly_bracket": "curly_bracket", "too_few_sentences": "too_few_sentences"}
 EDGES = [
     "",
     "\n",
@@ -62,13 +58,6 @@ SETTINGS = [
 ]
 
 
-def sentences(text: str) -> list[str]:
-    """As many strings as the text has sentences."""
-    data = np.frombuffer(text.encode(), np.uint8)
-    span = np.zeros(1, np.int64), np.full(1, len(data))
-    return [""] * int(count_sentences(data, *span, abbreviations(), lower_case(), *code_point_tables())[0])
-
-
 @pytest.fixture(scope="module")
 def pages(real_data) -> list[str]:
     return [text for text in page_texts(real_data) if len(text) < 60_000] + EDGES
@@ -87,7 +76,7 @@ def test_decisions_reasons_and_texts_are_datatroves_given_the_same_sentences(pag
     for row, text in enumerate(pages):
         document = Document(text=text, id="")
         result = expected.filter(document)
-        reason = None if result is True else f"c4.{REASONS[result[1]]}"
+        reason = None if result is True else f"c4.{C4_REASONS[result[1]]}"
         assert found[row] == reason, text[:200]
         if reason is None:
             assert batch.texts[row] == document.text

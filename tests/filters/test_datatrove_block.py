@@ -149,7 +149,7 @@ def test_a_missing_package_is_named(monkeypatch):
 
     load_word_tokenizer.cache_clear()
     with pytest.raises(UserError, match="lacks a package"):
-        stage.warm()
+        stage.check()
     load_word_tokenizer.cache_clear()
 
 

@@ -7,16 +7,10 @@ import pytest
 from gristmill.filters.fineweb import FineWeb
 from gristmill.kernels.text import Texts
 from gristmill.kernels.text_index import TextIndex
+from tests.filters.datatrove_filters import FINEWEB_REASONS
 from tests.filters.english_pages import page_texts
 from tests.stages import run_filter
 
-REASONS = {
-    "empty": "empty",
-    "line_punct_ratio": "unended_lines",
-    "short_line_ratio": "short_lines",
-    "char_dup_ratio": "duplicate_line_characters",
-    "list_ratio": "newlines_per_word",
-}
 EDGES = [
     "\n",
     " \n\t\n",
@@ -62,5 +56,5 @@ def test_decisions_and_reasons_are_datatroves_given_the_same_words(pages, monkey
     expected = module.FineWebQualityFilter(**theirs)
     found = run_filter(FineWeb(**ours), pages).column("drop").to_pylist()
     results = [expected.filter(Document(text=text, id="")) for text in pages]
-    assert found == [None if result is True else f"fineweb.{REASONS[result[1]]}" for result in results]
+    assert found == [None if result is True else f"fineweb.{FINEWEB_REASONS[result[1]]}" for result in results]
     assert len(set(found)) > 4

@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gristmill.errors import UserError
-from gristmill.filters.gopher import REPEATED_SIZES, STOP_WORDS, TOP_SIZES, GopherQuality, GopherRepetition
+from gristmill.filters.gopher import GOPHER_STOP_WORDS as STOP_WORDS
+from gristmill.filters.gopher import REPEATED_SIZES, TOP_SIZES, GopherQuality, GopherRepetition
 from gristmill.kernels.text import Texts
 from gristmill.kernels.text_index import TextIndex
 from tests.stages import run_filter
@@ -68,7 +69,7 @@ def expected_quality(text: str, words: list[str]) -> dict[str, float]:
     lines = text.splitlines()
     return {
         "words": len(proper),
-        "mean_word_length": share(sum(map(len, proper)), len(proper)),
+        "word_length": share(sum(map(len, proper)), len(proper)),
         "hashes": share(text.count("#"), len(words)),
         "ellipses": share(text.count("...") + text.count("…"), len(words)),
         "bullet_lines": share(sum(line.lstrip().startswith(("•", "-")) for line in lines), len(lines)),

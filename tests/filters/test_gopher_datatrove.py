@@ -2,37 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 import pytest
 
 from gristmill.filters.gopher import REPEATED_SIZES, TOP_SIZES, GopherQuality, GopherRepetition
 from gristmill.kernels.text import Texts
 from gristmill.kernels.text_index import TextIndex
+from tests.filters.datatrove_filters import QUALITY_REASONS, REPETITION_REASONS, reasons
 from tests.filters.english_pages import page_texts
 from tests.stages import run_filter
-
-REPETITION_REASONS = {
-    "empty": "empty",
-    "dup_para_frac": "duplicate_paragraphs",
-    "dup_para_char_frac": "duplicate_paragraph_characters",
-    "dup_line_frac": "duplicate_lines",
-    "dup_line_char_frac": "duplicate_line_characters",
-    **{f"top_{n}_gram": f"top_{n}_gram" for n in TOP_SIZES},
-    **{f"duplicated_{n}_n_grams": f"duplicate_{n}_grams" for n in REPEATED_SIZES},
-}
-QUALITY_REASONS = {
-    "gopher_short_doc": "too_few_words",
-    "gopher_long_doc": "too_many_words",
-    "gopher_below_avg_threshold": "short_words",
-    "gopher_above_avg_threshold": "long_words",
-    "gopher_too_many_hashes": "many_hashes",
-    "gopher_too_many_ellipsis": "many_ellipses",
-    "gopher_too_many_bullets": "many_bullets",
-    "gopher_too_many_end_ellipsis": "ellipsis_lines",
-    "gopher_below_alpha_threshold": "few_letters",
-    "gopher_enough_stop_words": "few_stop_words",
-}
 
 
 @pytest.fixture(scope="module")
@@ -40,13 +17,6 @@ def pages(real_data) -> list[str]:
     found = [text for text in page_texts(real_data, ("scrapinghub-aeb",)) if len(text) < 60_000]
     edges = ["\n", "\n\na\n\na\n", "a\r\nb\u2028c", "one two three four", "#" * 90, "\u00a0x\u00a0", "Ein Satz. " * 40]
     return found + edges
-
-
-def reasons(filter_, texts: Iterable[str], names: dict[str, str], prefix: str) -> list[str | None]:
-    from datatrove.data import Document
-
-    found = [filter_.filter(Document(text=text, id="")) for text in texts]
-    return [None if result is True else f"{prefix}.{names[result[1]]}" for result in found]
 
 
 @pytest.mark.parametrize("reading", ["unicode", "english", "whitespace"])

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gristmill.filters.gopher import REPEATED_SIZES, STOP_WORDS, TOP_SIZES, GopherQuality, GopherRepetition
+from gristmill.filters.gopher import GOPHER_STOP_WORDS as STOP_WORDS
+from gristmill.filters.gopher import REPEATED_SIZES, TOP_SIZES, GopherQuality, GopherRepetition
 from gristmill.kernels.text import Texts
 from gristmill.kernels.text_index import TextIndex
 from tests.filters.english_pages import page_texts
@@ -88,7 +89,7 @@ def expected_quality(text: str) -> dict[str, float]:
     hashes, ellipses = text.count("#"), sum(text.count(form) for form in ("...", ". . .", "…"))
     return {
         "words": sum(word[0].isalnum() for word in words),
-        "mean_word_length": share(characters(words), len(words)),
+        "word_length": share(characters(words), len(words)),
         "hashes": share(hashes, len(words)),
         "ellipses": share(ellipses, len(words)),
         "symbols": share(hashes + ellipses, len(words)),

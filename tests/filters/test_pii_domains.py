@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections import Counter
 
 import pyarrow.parquet as pq
@@ -60,6 +61,17 @@ def test_documents_dropped_before_do_not_count(tmp_path):
     scope = run_phases(stage, [shard], tmp_path / "out")
     assert drops(stage, scope, shard) == [None, "pii_domains.high_volume", "pii_domains.high_volume"]
     assert read_layer(stage, scope, shard).column("pii_domains.domain_hits").to_pylist() == [None, 4, 4]
+
+
+def test_documents_that_were_dropped_for_their_hits_count(tmp_path):
+    stage = PiiDomains(min_documents=2)
+    urls = ["http://staff.example/1", "http://staff.example/2"]
+    shard = prepared(tmp_path, [CONTACTS * 4, PROSE], urls, stage, dropped=[0])
+    by_hits = dataclasses.replace(shard.layers[0], stage="pii")
+    shard = dataclasses.replace(shard, layers=(by_hits, *shard.layers[1:]))
+    scope = run_phases(stage, [shard], tmp_path / "out")
+    assert drops(stage, scope, shard) == [None, "pii_domains.high_volume"]
+    assert read_layer(stage, scope, shard).column("pii_domains.domain_hits").to_pylist() == [None, 13]
 
 
 @pytest.mark.parametrize("memory", [1 << 30, 2048])

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gristmill.kernels.pack_order import epoch_key, permuted
+from gristmill.kernels.pack_order import epoch_key, permuted, permuted_range, positions_of
 from gristmill.mixtures import order as order_module
 from gristmill.mixtures.order import Order, Population, Targets, source_key, write_order
 
@@ -162,3 +162,122 @@ def test_a_slice_holds_what_has_a_token_in_it(tmp_path_factory, documents, data)
 
 def test_a_source_without_a_target_gives_nothing(tmp_path, documents):
     assert {entry[0] for entry in written(tmp_path / "a", documents, {"web": 500, "books": 0})} == {"web"}
+
+
+@law
+@given(st.integers(1, 5000), st.integers(0, 2**64 - 1))
+def test_positions_are_found_from_what_stands_there(count, key):
+    forward, backward = np.empty(count, np.int64), np.empty(count, np.int64)
+    permuted_range(0, count, np.uint64(key), forward)
+    positions_of(0, count, np.uint64(key), backward)
+    assert (forward[backward] == np.arange(count)).all()
+    assert forward[count // 2] == permuted(count // 2, count, np.uint64(key))
+
+
+@law
+@given(sources, st.sampled_from([1, 200_000]))
+def test_an_order_shuffled_on_disk_is_the_one_shuffled_in_memory(tmp_path_factory, found, memory):
+    """The least memory is 1,024 documents a component, so these are made longer than that."""
+    documents = {source: tokens * (3000 // len(tokens) + 1) for source, (tokens, _) in found.items()}
+    targets = {source: max(1, int(sum(documents[source]) * epochs)) for source, (_, epochs) in found.items()}
+    folder = tmp_path_factory.mktemp("order")
+    expected = written(folder / "a", documents, targets)
+    assert written(folder / "b", documents, targets, memory=memory) == expected
+    assert not [path for path in folder.iterdir() if path.name.endswith(".tmp")]
+
+
+def test_dealing_in_several_windows_changes_nothing(tmp_path, monkeypatch):
+    documents = {"web": np.random.default_rng(0).integers(1, 9, 20_000).tolist()}
+    targets = {"web": int(sum(documents["web"]) * 2.5)}
+    expected = written(tmp_path / "a", documents, targets)
+    monkeypatch.setattr("gristmill.mixtures.shuffle.MOST_RANGES", 3)
+    monkeypatch.setattr("gristmill.mixtures.shuffle.DEAL_ROWS", 777)
+    assert written(tmp_path / "b", documents, targets, memory=1) == expected
+
+
+@law
+@given(sources, st.lists(st.floats(0.05, 1), min_size=2, max_size=4), st.randoms())
+def test_phases_repeat_and_lose_nothing(tmp_path_factory, found, lengths, random):
+    """The documents of every source are those of the order without phases, in the same order, to the token."""
+    documents = {source: tokens for source, (tokens, _) in found.items()}
+    targets = {source: max(1, int(sum(tokens) * epochs)) for source, (tokens, epochs) in found.items()}
+    parts = {source: np.array([length * random.random() for length in lengths]) for source in documents}
+    phases = np.array([np.floor(targets[s] * parts[s] / max(parts[s].sum(), 1e-9)).astype(int) for s in documents]).T
+    phases[-1] += np.array([targets[source] for source in documents]) - phases.sum(axis=0)
+    folder = tmp_path_factory.mktemp("order")
+    write(folder / "a", documents, Targets(phases.tolist()))
+    phased, plain = entries_of(folder / "a", list(documents)), written(folder / "b", documents, targets)
+    for source in documents:
+        assert [e[:4] for e in phased if e[0] == source] == [e[:4] for e in plain if e[0] == source]
+
+
+def test_each_phase_has_its_own_proportions_to_within_a_document(tmp_path):
+    random = np.random.default_rng(2)
+    documents = {name: random.integers(50, 400, 3000).tolist() for name in ("web", "books")}
+    phases = [[300_000, 100_000], [50_000, 150_000], [90_000, 10_000]]
+    write(tmp_path / "a", documents, Targets(phases))
+    entries = entries_of(tmp_path / "a", list(documents))
+    end = 0
+    for web, books in phases:
+        begin, end = end, end + web + books
+        inside = {"web": 0, "books": 0}
+        for source, _, _, tokens, start, _ in entries:
+            inside[source] += max(0, min(end, start + tokens) - max(begin, start))
+        assert abs(inside["web"] - web) <= 2 * 400
+        assert abs(inside["books"] - books) <= 2 * 400
+
+
+def test_shares_of_documents_are_met_to_the_document(tmp_path):
+    random = np.random.default_rng(2)
+    documents = {name: random.integers(1, size, 300).tolist() for name, size in (("web", 9), ("books", 4000))}
+    found = write(tmp_path / "a", documents, Targets([[200, 450]], by_documents=True))
+    entries = entries_of(tmp_path / "a", list(documents))
+    assert Counter(entry[0] for entry in entries) == {"web": 200, "books": 450}
+    assert found.tokens == tuple(sum(e[3] for e in entries if e[0] == name) for name in documents)
+    assert all(entry[3] == documents[entry[0]][entry[1]] for entry in entries)
+
+
+def test_documents_of_a_component_are_those_of_its_list_repeats_in_one_epoch(tmp_path):
+    np.array([10, 20, 20, 30], "<i4").tofile(tmp_path / "lengths")
+    np.array([7, 3, 3, 9], "<i8").tofile(tmp_path / "documents")
+    population = Population("part", 5, 4, str(tmp_path / "lengths"), str(tmp_path / "documents"))
+    write_order(str(tmp_path / "a"), [population], Targets([[160]]), 0)
+    with Order.open(str(tmp_path / "a")) as order:
+        (entries,) = list(order)
+    assert Counter(zip(entries.epoch.tolist(), entries.document.tolist(), strict=True)) == {
+        **{(epoch, document): 1 for epoch in (0, 1) for document in (7, 9)},
+        **{(epoch, 3): 2 for epoch in (0, 1)},
+    }
+    assert set(entries.source.tolist()) == {5}
+
+
+def in_windows(component: np.ndarray, tokens: np.ndarray, number: int, window: int) -> np.ndarray:
+    """Tokens of a component in windows that begin an eighth of a window apart."""
+    ends = np.concatenate([[0], np.cumsum(tokens)])
+    given = np.concatenate([[0], np.cumsum(np.where(component == number, tokens, 0))])
+    marks = np.arange(0, ends[-1] - window, window // 8)
+    return np.interp(marks + window, ends, given) - np.interp(marks, ends, given)
+
+
+def test_any_window_of_a_thousand_sequences_holds_the_mixture_better_than_a_shuffle(tmp_path):
+    """Lengths as of real pages and books (log-normal), against the same documents in any order."""
+    random = np.random.default_rng(3)
+    sizes = {"web": (120_000, 6.3), "books": (400, 10.5), "code": (20_000, 6.8)}
+    documents = {
+        name: np.clip(random.lognormal(mean, 1.0, count), 8, 200_000).astype(int).tolist()
+        for name, (count, mean) in sizes.items()
+    }
+    targets = {"web": 60_000_000, "books": 20_000_000, "code": 10_000_000}
+    write(tmp_path / "a", documents, Targets([list(targets.values())]))
+    with Order.open(str(tmp_path / "a")) as order:
+        parts = list(order)
+    component = np.concatenate([part.component for part in parts])
+    tokens = np.concatenate([part.tokens for part in parts]).astype(np.int64)
+    anyhow = random.permutation(len(tokens))
+    window, longest = 1000 * 2048, sum(max(lengths) for lengths in documents.values())
+    for number, target in enumerate(targets.values()):
+        expected = window * target / sum(targets.values())
+        ours = in_windows(component, tokens, number, window) - expected
+        shuffled = in_windows(component[anyhow], tokens[anyhow], number, window) - expected
+        assert np.abs(ours).max() <= longest  # half a document of each component at either end
+        assert np.sqrt((ours**2).mean()) < 0.7 * np.sqrt((shuffled**2).mean())

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import base64
 import random
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+from tokenizers import Tokenizer, pre_tokenizers
 
 from gristmill.dataset import ShardRef
 from gristmill.mixtures.spec import Mixture
 from gristmill.tokenize.encoded import FOLDER, EncodedShard
+from gristmill.tokenize.sentencepiece_model import train_sentencepiece
 from gristmill.tokenize.settings import Tokenize, TrainSettings, nodes
+from gristmill.tokenize.train import train_byte_bpe
 from tests.stages import run_phases, write_shard
 
 Corpus = Mapping[str, Sequence[ShardRef]]
@@ -88,3 +92,34 @@ def packed(tokens: Path) -> pa.Table:
     return pa.concat_tables(
         pa.ipc.open_file(pa.memory_map(path)).read_all().replace_schema_metadata() for path in shard_paths(tokens)
     )
+
+
+def write_all(folder: Path) -> list[tuple[str, str]]:
+    """(name, path) of a small tokenizer of every format and kind."""
+    texts = made_up_texts(11, 200)
+    paths = [(style, str(folder / f"{style}.json")) for style in ("byte_bpe", "falcon")]
+    for style, path in paths:
+        train_byte_bpe(iter([texts]), TrainSettings(style=style, vocabulary=500)).save(path)
+    gpt2 = train_byte_bpe(iter([texts]), TrainSettings(vocabulary=500, digits="none"))
+    gpt2.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    gpt2.save(str(folder / "gpt2.json"))
+    (folder / "llama.model").write_bytes(train_sentencepiece(iter([texts]), 500, ()))
+    ranks = sorted(gpt2_bytes(gpt2), key=lambda token: len(token) > 1)  # bytes first, the order is kept
+    lines = (base64.b64encode(token) + b" %d\n" % rank for rank, token in enumerate(ranks))
+    (folder / "made.tiktoken").write_bytes(b"".join(lines))
+    return [
+        *paths,
+        ("gpt2", str(folder / "gpt2.json")),
+        ("llama", str(folder / "llama.model")),
+        ("tiktoken", str(folder / "made.tiktoken")),
+    ]
+
+
+def gpt2_bytes(tokenizer: Tokenizer) -> list[bytes]:
+    """The entries of a byte-level vocabulary as bytes, in the order of their ids, without the special one."""
+    plain = [*range(33, 127), *range(161, 173), *range(174, 256)]
+    signs = dict(zip(map(chr, plain), plain, strict=True))
+    others = [value for value in range(256) if value not in plain]
+    signs |= {chr(256 + number): value for number, value in enumerate(others)}
+    entries = sorted((number, token) for token, number in tokenizer.get_vocab(with_added_tokens=False).items())
+    return [bytes(signs[sign] for sign in token) for number, token in entries if number]

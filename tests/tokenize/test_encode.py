@@ -1,3 +1,5 @@
+import sys
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -7,13 +9,13 @@ from tokenizers import Tokenizer
 from gristmill.commit import read_receipt
 from gristmill.errors import UserError
 from gristmill.tokenize import encode as encode_module
-from gristmill.tokenize import engines
+from gristmill.tokenize import engines, fast_engines
 from gristmill.tokenize.encode import Encode
 from gristmill.tokenize.encoded import FOLDER, EncodedShard
-from gristmill.tokenize.engines import check_agreement, open_engine, pieces
+from gristmill.tokenize.engines import Checked, Unusable, open_engine, pieces
 from gristmill.tokenize.tokenizer_file import TokenizerFile
 from tests.stages import run_phases, write_shard
-from tests.tokenize.corpus import encoded_documents, made_up_texts, surviving
+from tests.tokenize.corpus import encoded_documents, made_up_texts, surviving, write_all
 
 
 def test_survivors_are_encoded_in_input_order_each_with_an_end_token(folders, corpus, tokenizer_json):
@@ -33,6 +35,9 @@ def test_the_receipt_counts_documents_tokens_and_bytes(folders, corpus):
         "tokens": sum(len(ids) for _, _, ids in documents),
         "bytes": sum(len(text.encode()) for _, _, text in surviving(shard)),
         "empty": 0,
+        "bos_once": 0,
+        "eos_once": 119,
+        "engine.gigatoken": 1,
     }
 
 
@@ -109,14 +114,14 @@ def test_padding_and_truncation_in_the_file_are_ignored(tmp_path, tokenizer_json
     padded.save(str(tmp_path / "tokenizer.json"))
     texts = made_up_texts(5, 20)
     plain, other = (
-        open_engine("tokenizers", TokenizerFile.read(path))
+        open_engine("reference", TokenizerFile.read(path))
         for path in (tokenizer_json, str(tmp_path / "tokenizer.json"))
     )
     assert np.array_equal(plain.encode(texts)[0], other.encode(texts)[0])
 
 
 def test_long_documents_encode_in_pieces_to_the_same_ids(tokenizer_json, monkeypatch):
-    engine = open_engine("tokenizers", TokenizerFile.read(tokenizer_json))
+    engine = open_engine("reference", TokenizerFile.read(tokenizer_json))
     texts = made_up_texts(7, 40, longest=2000)
     whole, lengths = engine.encode(texts)
     monkeypatch.setattr(engines, "PIECE_CHARACTERS", 1000)
@@ -126,28 +131,92 @@ def test_long_documents_encode_in_pieces_to_the_same_ids(tokenizer_json, monkeyp
     assert np.array_equal(pieced_lengths, lengths)
 
 
-@settings(deadline=None)
-@given(st.lists(st.text(max_size=60) | st.sampled_from(["<|endoftext|>", "a <|endoftext|>b", "é12 345\r\n  x's"])))
-def test_the_fast_engine_gives_the_ids_of_the_reference(tokenizer_json, texts):
+HARD = st.text(max_size=60) | st.sampled_from(["<|endoftext|>", "a </s>b <s>", "é12 345\r\n  x's", "٣1²", "$ (  )  12"])
+
+
+@pytest.fixture(scope="session")
+def tokenizers(tmp_path_factory) -> dict[str, TokenizerFile]:
+    """One tokenizer of every format, trained or made here."""
+    folder = tmp_path_factory.mktemp("tokenizers")
+    return {
+        name: TokenizerFile.read(path, "r50k_base" if "tiktoken" in path else None) for name, path in write_all(folder)
+    }
+
+
+@pytest.mark.parametrize("name", ["byte_bpe", "falcon", "gpt2", "llama", "tiktoken"])
+@pytest.mark.parametrize("engine", ["fastokens", "gigatoken"])
+def test_a_fast_engine_gives_the_ids_of_the_reference_or_is_passed_over(tokenizers, name, engine):
+    pytest.importorskip(engine)
+    reads = {"fastokens": ("byte_bpe", "falcon", "gpt2"), "gigatoken": ("byte_bpe", "gpt2", "llama", "tiktoken")}
+    file = tokenizers[name]
+    if name not in reads[engine]:
+        with pytest.raises(Unusable) as found:
+            open_engine(engine, file)
+        assert found.value.reason == "cannot_read"
+        return
+    fast = open_engine(engine, file)
+
+    @given(st.lists(HARD))
+    @settings(max_examples=60)
+    def agree(texts):
+        ids, lengths = fast.encode(texts)
+        expected, expected_lengths = file.reference.encode(texts)
+        assert ids.tolist() == expected.tolist()
+        assert lengths.tolist() == expected_lengths.tolist()
+
+    agree()
+
+
+def test_the_engine_does_not_change_the_files(tmp_path, tokenizer_json, folders, corpus):
     pytest.importorskip("fastokens")
+    for engine in ("reference", "fastokens"):
+        run_phases(Encode(tokenizer=tokenizer_json, engine=engine), corpus["web"], tmp_path / engine)
+        for path in [*(tmp_path / engine).rglob("*.ids"), *(tmp_path / engine).rglob("*.arrow")]:
+            assert path.read_bytes() == (folders["encode.web"] / path.relative_to(tmp_path / engine)).read_bytes()
+
+
+class Wrong:
+    """Right on the first `good` texts, then not."""
+
+    def __init__(self, file, good):
+        self.reference, self.good = file.reference, good
+
+    def encode(self, texts):
+        ids, lengths = self.reference.encode(texts)
+        self.good -= len(texts)
+        return (ids if self.good >= 0 else ids + 1), lengths
+
+
+def test_an_engine_that_disagrees_on_a_probe_is_unusable(tokenizer_json):
     file = TokenizerFile.read(tokenizer_json)
-    check_agreement(open_engine("fastokens", file), file, texts)
+    with pytest.raises(Unusable, match="it gives other ids than tokenizers"):
+        Checked(Wrong(file, 0), file)
 
 
-def test_the_fast_engine_gives_the_same_files(tmp_path, tokenizer_json, folders, corpus):
-    pytest.importorskip("fastokens")
-    run_phases(Encode(tokenizer=tokenizer_json, engine="fastokens"), corpus["web"], tmp_path)
-    for path in sorted(tmp_path.rglob("*.ids")) + sorted(tmp_path.rglob("*.arrow")):
-        assert path.read_bytes() == (folders["encode.web"] / path.relative_to(tmp_path)).read_bytes()
+def test_an_engine_that_disagrees_in_the_middle_of_a_shard_is_replaced_for_all_of_it(
+    tmp_path, tokenizer_json, folders, corpus, monkeypatch
+):
+    monkeypatch.setattr(encode_module, "CALL_BYTES", 3000)
+    monkeypatch.setattr(fast_engines, "Gigatoken", lambda file: Wrong(file, 60))
+    monkeypatch.setattr(fast_engines, "Fastokens", lambda file: Wrong(file, 0))
+    run_phases(Encode(tokenizer=tokenizer_json), corpus["web"], tmp_path)
+    name = corpus["web"][0].name
+    assert encoded_documents(tmp_path, name) == encoded_documents(folders["encode.web"], name)
+    counts = read_receipt(str(tmp_path / FOLDER), name).counts
+    assert counts["engine.tokenizers"] == 1
+    assert counts["passed_over.gigatoken.other_ids"] == counts["passed_over.fastokens.other_ids"] == 1
+    assert counts["documents"] == 119
 
 
-def test_an_engine_that_disagrees_is_refused(tokenizer_json):
-    class Wrong:
-        def encode(self, texts):
-            return np.zeros(len(texts), np.uint32), np.ones(len(texts), np.int64)
-
-    with pytest.raises(UserError, match="it gives other ids than Hugging Face tokenizers"):
-        check_agreement(Wrong(), TokenizerFile.read(tokenizer_json), ["ba co"])
+def test_without_the_fast_libraries_the_reference_encodes(tmp_path, tokenizer_json, corpus, monkeypatch):
+    monkeypatch.setitem(sys.modules, "gigatoken", None)
+    monkeypatch.setitem(sys.modules, "fastokens", None)
+    run_phases(Encode(tokenizer=tokenizer_json), corpus["web"], tmp_path)
+    counts = read_receipt(str(tmp_path / FOLDER), corpus["web"][0].name).counts
+    assert counts["engine.tokenizers"] == 1
+    assert counts["passed_over.fastokens.not_installed"] == 1
+    with pytest.raises(UserError, match=r"fastokens cannot be used .*: it is not installed"):
+        Encode(tokenizer=tokenizer_json, engine="fastokens").check()
 
 
 @given(st.text(alphabet="ab 1\n", max_size=200), st.integers(2, 50))

@@ -37,25 +37,6 @@ def test_hugging_face_datasets_take_the_mapped_table_without_a_copy(folders, exp
     assert datasets.Dataset(table)[5]["input_ids"] == expected[5].tolist()
 
 
-def test_a_torch_loop_over_mapped_shards_sees_every_sequence(folders, expected):
-    torch = pytest.importorskip("torch")
-
-    class Sequences(torch.utils.data.Dataset):
-        def __init__(self, paths):
-            tables = [pa.ipc.open_file(pa.memory_map(path)).read_all() for path in paths]
-            chunks = [chunk for table in tables for chunk in table.column("input_ids").chunks]
-            self.rows = [row for chunk in chunks for row in chunk.flatten().to_numpy().reshape(len(chunk), -1)]
-
-        def __len__(self):
-            return len(self.rows)
-
-        def __getitem__(self, number):
-            return torch.from_numpy(self.rows[number].astype(np.int64))
-
-    loader = torch.utils.data.DataLoader(Sequences(shard_paths(folders["tokens"])), batch_size=8)
-    assert (torch.cat(list(loader)).numpy() == expected).all()
-
-
 def test_polars_reads_a_shard(folders, expected):
     polars = pytest.importorskip("polars")
     found = polars.read_ipc(shard_paths(folders["tokens"])[0])

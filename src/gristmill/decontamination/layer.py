@@ -157,7 +157,8 @@ class DecontaminationLayer(Task):
             elif self.action.kind == "cut":
                 cuts = self._cuts(batch, matches, rules, commit)
             self._count_sets(matches, needles, commit)
-        commit.count(rows=batch.rows, matches=int(counts.sum()), documents_with_matches=int((counts > 0).sum()))
+        commit.count(rows=batch.rows, documents=int(keep.sum()))
+        commit.count(matches=int(counts.sum()), documents_with_matches=int((counts > 0).sum()))
         for number, rule in enumerate(self.rules):
             if fallen := int((rules == number).sum()):
                 commit.count(**{f"drop.{self.stage}.{rule}": fallen})

@@ -9,12 +9,13 @@ from gristmill.decontamination.evaluation_sets import EvaluationSet
 from gristmill.decontamination.layer import VALUES, Action, DecontaminationLayer
 from gristmill.decontamination.needles import NeedleReading, make_needles
 from gristmill.decontamination.search import CountDocuments, MakeNeedles, Search
+from gristmill.dedup.loss import LossLimit
 from gristmill.dedup.shuffle import ShufflePlan, numbered
 from gristmill.errors import UserError
 from gristmill.stage import GlobalStage, Phase, Scope, Task, setting
 
 
-class Decontaminate(GlobalStage):
+class Decontaminate(LossLimit, GlobalStage):
     """Find text of evaluation sets in the surviving documents, and drop them, cut around the matches, or only report.
 
     gpt3: runs of 13 words, lower-cased and without punctuation, of all fields of a row read one after another; cut with
@@ -171,5 +172,6 @@ class Decontaminate(GlobalStage):
                 )
                 tasks.setdefault(shard.source, []).append(task)
                 folders[shard.source] = scope.layer_folder(shard)
-        for source, layers in tasks.items():  # a phase per source: its layers lie in a folder of their own
-            yield Phase("layers." + source, folders[source], tuple(layers))
+        phases = {source: Phase("layers." + source, folders[source], tuple(of)) for source, of in tasks.items()}
+        yield from phases.values()  # a phase per source: its layers lie in a folder of their own
+        self.stop_on_lost_layers(phases)

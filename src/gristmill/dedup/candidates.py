@@ -2,9 +2,11 @@
 
 match: a task per range of keys → <range>.edges, <range>.groups
 
-Where no pair is verified, an edge to the first document with the key is enough: a shared key connects. Where pairs are, the first may be
-no duplicate and the second one may; so each document meets the `most` first ones with its key, and in a bucket of up to `most` + 1
-documents every pair is looked at. `<range>.groups` (int64, groups + 1) says where the edges of each group of shards begin.
+Where no pair is verified, an edge to the first document with the key is enough: a shared key connects. Where pairs are, the
+first may be no duplicate and the second one may; so each document meets the `most` first ones with its key, and in a bucket
+of up to `most` + 1 documents every pair is looked at.
+
+`<range>.groups` (int64, groups + 1) says where the edges of each group of shards begin.
 """
 
 from __future__ import annotations

@@ -100,7 +100,9 @@ class ClusterLayer(Task):
             ]
             row = np.where(old, parts[1][1], parts[0][1])
             found = {
-                name: _named([(table.column(column), number) for table, (number, _) in zip(tables, parts, strict=False)])
+                name: _named(
+                    [(table.column(column), number) for table, (number, _) in zip(tables, parts, strict=False)]
+                )
                 for name, column in (("twin_source", "source"), ("twin_shard", "shard"))
             }
             index = pa.nulls(self.rows, NAME_TYPE)
@@ -163,4 +165,6 @@ def _named(parts: list[tuple[pa.ChunkedArray, np.ndarray]]) -> pa.Array:
         place = np.array([places.setdefault(text, len(places)) for text in texts])
         mine = numbers >= 0
         codes[mine] = place[np.searchsorted(used, numbers[mine])]
-    return pa.DictionaryArray.from_arrays(pa.array(codes, pa.int32(), mask=codes < 0), pa.array(list(places), pa.string()))
+    return pa.DictionaryArray.from_arrays(
+        pa.array(codes, pa.int32(), mask=codes < 0), pa.array(list(places), pa.string())
+    )

@@ -145,8 +145,7 @@ class Settle(Task):
             clusters[far] = far
             commit.count(too_far=len(far))
         for start in range(0, all_rows, CHUNK):
-            part = clusters[start : start + CHUNK]
-            places, counts = np.unique(part, return_counts=True)
+            places, counts = np.unique(clusters[start : start + CHUNK], return_counts=True)
             sizes[places] += counts.astype(SIZE_TYPE)
         for start in range(0, all_rows, CHUNK):  # a survivor keeps what it has; its members read it there
             part = slice(start, start + CHUNK)

@@ -27,7 +27,7 @@ class WriteIndex(Task):
         keys, checks, rows = self.records.read()
         rows = rows.astype(np.int64) + self.first_row
         if self.carried:
-            known = KeyIndex.read_all(self.carried, self.records.part, self.records.ranges)
+            known = KeyIndex.read_all(self.carried, self.records.part, self.records.tasks)
             keys, rows = np.concatenate([known.keys, keys]), np.concatenate([known.rows, rows])
             if checks is not None and known.checks is not None:
                 checks = np.concatenate([known.checks, checks])
@@ -71,10 +71,13 @@ class DescribeIndex(Task):
                 "first_row": pa.array(np.cumsum([first, *self.rows])[:-1], pa.int64()),
             }
         ).cast(INDEX_SHARDS)
-        table = pa.concat_tables([*(index.shards() for index in self.carried), own]).unify_dictionaries().combine_chunks()
+        table = (
+            pa.concat_tables([*(index.shards() for index in self.carried), own]).unify_dictionaries().combine_chunks()
+        )
         with pa.OSFile(commit.path(SHARDS), "wb") as stream, pa.ipc.new_file(stream, INDEX_SHARDS) as writer:
             writer.write_table(table)
-        files, records = {}, 0
+        files: dict[str, str] = {}
+        records = 0
         for part in self.parts:
             receipt = read_receipt(self.folder, part)
             if receipt is None:

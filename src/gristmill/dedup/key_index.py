@@ -36,6 +36,12 @@ class IndexPart(NamedTuple):
     checks: np.ndarray | None
     rows: np.ndarray
 
+    def range(self, part: int, ranges: int) -> IndexPart:
+        """Those of a smaller range."""
+        first, last = range_bounds(part, ranges)
+        inside = (self.keys >= np.uint64(first)) & (self.keys <= np.uint64(last))
+        return IndexPart(self.keys[inside], None if self.checks is None else self.checks[inside], self.rows[inside])
+
 
 @dataclass(frozen=True)
 class KeyIndex:
@@ -57,7 +63,9 @@ class KeyIndex:
                 f"{location}: no index", hint="give the folder `index` of an earlier run's stage, or that run's root"
             )
         if found.get("format") != FORMAT:
-            raise UserError(f"{location}: an index of format {found.get('format')}", hint="make it again with this version")
+            raise UserError(
+                f"{location}: an index of format {found.get('format')}", hint="make it again with this version"
+            )
         wanted = json.loads(json.dumps({"kind": kind, **keys}))
         given = {"kind": found["kind"], **found["keys"]}
         if given != wanted:
@@ -77,7 +85,9 @@ class KeyIndex:
                 data = stream.read()
             count = len(data) // (24 if self.checked else 16)
             keys = np.frombuffer(data, "<u8", count)
-            inside = slice(int(np.searchsorted(keys, np.uint64(first))), int(np.searchsorted(keys, np.uint64(last), "right")))
+            inside = slice(
+                int(np.searchsorted(keys, np.uint64(first))), int(np.searchsorted(keys, np.uint64(last), "right"))
+            )
             checks = np.frombuffer(data, "<u8", count, offset=8 * count)[inside] if self.checked else None
             rows = np.frombuffer(data, "<i8", count, offset=(16 if self.checked else 8) * count)[inside]
             yield IndexPart(keys[inside], checks, rows + self.first_row)

@@ -100,7 +100,8 @@ class KeyedDedup(SurvivorRule, LossLimit, GlobalStage):
 
         keys, rows = np.zeros(2, np.uint64), np.arange(2, dtype=np.uint32)
         places, firsts = hashing.find_repeats(keys, keys if self.checked else None)
-        hashing.range_order(keys, np.zeros(len(hashing.range_counts(keys, 1)), np.int64))
+        checks = keys if self.checked else keys[:0]
+        hashing.scatter_by_range(keys, checks, rows, np.zeros(len(hashing.range_counts(keys, 1)), np.int64))
         edges = np.empty((1, 2), np.uint32)
         union_find.unique_edges(rows, places, firsts, edges)
         union_find.unite(rows, np.frombuffer(edges.tobytes(), np.uint32).reshape(-1, 2))
@@ -112,7 +113,7 @@ class KeyedDedup(SurvivorRule, LossLimit, GlobalStage):
         if not scope.shards:
             return
         known = self.indexes()
-        plan = ShufflePlan.of(scope, self.keys_per_row, sum(index.records for index in known))
+        plan = self._plan(scope, sum(index.records for index in known))
         partition = scope.phase("partition", self._partitions(scope, plan))
         yield partition
         readers = self._readers(scope, plan, partition)
@@ -144,6 +145,9 @@ class KeyedDedup(SurvivorRule, LossLimit, GlobalStage):
         if self.index != "none":
             yield from self._index(scope, readers, known)
         yield from self._layers(scope, plan, settled, evidence)
+
+    def _plan(self, scope: Scope, known: int) -> ShufflePlan:
+        return ShufflePlan.of(scope, self.keys_per_row, known)
 
     def _edges(
         self,
@@ -179,8 +183,8 @@ class KeyedDedup(SurvivorRule, LossLimit, GlobalStage):
     def _readers(self, scope: Scope, plan: ShufflePlan, partition: Phase) -> tuple[RangeReader, ...]:
         first_rows, total = plan.bounds(scope.rows)[:-1], sum(scope.rows)
         return tuple(
-            RangeReader(partition.folder, first_rows, plan.ranges, part, self.checked, total)
-            for part in range(plan.ranges)
+            RangeReader(partition.folder, first_rows, plan.ranges, plan.together, part, self.checked, total)
+            for part in range(plan.ranges // plan.together)
         )
 
     def _index(self, scope: Scope, readers: tuple[RangeReader, ...], known: tuple[KeyIndex, ...]) -> Iterator[Phase]:
@@ -234,4 +238,3 @@ class KeyedDedup(SurvivorRule, LossLimit, GlobalStage):
 
 def _written(phases: tuple[Phase, ...]) -> Edges:
     return tuple((phase.folder, tuple(task.name for task in phase.tasks)) for phase in phases)
-

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import pyarrow as pa
 
 from gristmill.dataset import Batch
 from gristmill.dedup.compare import Likeness, Measure
@@ -25,9 +26,9 @@ class SketchPayload(Payload):
         return (f"{self.stage}.sketch", f"{self.stage}.keys")
 
     def read(self, batch: Batch, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        sketches, keys = (batch.column(name).flatten().to_numpy() for name in self.columns)
-        low = keys.reshape(-1, self.bands)[rows].astype("<u4")
-        both = np.concatenate([sketches.reshape(-1, self.hashes)[rows], low.view(np.uint8)], axis=1)
+        sketches = fixed_rows(batch.column(self.columns[0]), "u1")[rows]
+        low = fixed_rows(batch.column(self.columns[1]), "<u8")[rows].astype("<u4")
+        both = np.concatenate([sketches, low.view(np.uint8)], axis=1)
         return both.reshape(-1), np.full(len(rows), both.shape[1], np.int64)
 
 
@@ -49,9 +50,7 @@ class SketchMeasure(Measure):
     ) -> Likeness:
         from gristmill.kernels.similarity import compare_sketches
 
-        similarity, band = compare_sketches(
-            left, left_places[:, 0], right, right_places[:, 0], self.hashes, self.bands
-        )
+        similarity, band = compare_sketches(left, left_places[:, 0], right, right_places[:, 0], self.hashes, self.bands)
         return Likeness(similarity, band, similarity >= self.least)
 
 
@@ -97,3 +96,17 @@ class WordMeasure(Measure):
         if self.least_edit is not None:
             passes &= edit >= np.float32(self.least_edit)
         return Likeness(similarity, np.full(len(similarity), -1, np.int16), passes)
+
+
+def fixed_binary(numbers: np.ndarray) -> pa.FixedSizeBinaryArray:
+    """Rows of an array (n, k) as binary values of one length: Parquet reads them five times as fast as lists."""
+    width = numbers.shape[1] * numbers.itemsize
+    buffer = pa.py_buffer(np.ascontiguousarray(numbers).reshape(-1).view(np.uint8))
+    return pa.FixedSizeBinaryArray.from_buffers(pa.binary(width), len(numbers), [None, buffer])
+
+
+def fixed_rows(values: pa.FixedSizeBinaryArray, kind: str) -> np.ndarray:
+    """The same back: an array (n, k) of the little-endian numbers."""
+    width = values.type.byte_width
+    data = np.frombuffer(values.buffers()[1], np.uint8, len(values) * width, values.offset * width)
+    return data.view(kind).reshape(len(values), -1)

@@ -1,10 +1,10 @@
 """The loss alarm: a stage stops before it commits a layer when it would take nearly all of a source.
 
-    class Mine(LossLimit, GlobalStage):
-        def phases(self, scope):
-            yield cluster                                                    # tasks count documents.<source>, lost.<source>
-            self.stop_on_loss(counts_by_source(cluster, "documents."), counts_by_source(cluster, "lost."))
-            yield layers
+class Mine(LossLimit, GlobalStage):
+    def phases(self, scope):
+        yield cluster                                                    # tasks count documents.<source>, lost.<source>
+        self.stop_on_loss(counts_by_source(cluster, "documents."), counts_by_source(cluster, "lost."))
+        yield layers
 """
 
 from __future__ import annotations
@@ -31,7 +31,19 @@ class LossLimit(Stage):
         le=1,
     )
 
-    def stop_on_loss(self, documents: Mapping[str, int], lost: Mapping[str, int]) -> None:
+    def stop_on_lost_layers(self, layers: Mapping[str, Phase]) -> None:
+        """The same once layers are written, by source: for stages that know what they drop no sooner.
+
+        The stage stays incomplete, so that nothing reads them; with a higher limit they are taken up as they are.
+        Their tasks count `documents`, those that reach the stage, and `drop.<reason>`.
+        """
+        documents = {source: counts_by_source(phase, "documents").get("", 0) for source, phase in layers.items()}
+        lost = {source: sum(counts_by_source(phase, "drop.").values()) for source, phase in layers.items()}
+        self.stop_on_loss(documents, lost, "Its layers are not used.")
+
+    def stop_on_loss(
+        self, documents: Mapping[str, int], lost: Mapping[str, int], so: str = "No layer was written."
+    ) -> None:
         """Raise UserError when a source loses too large a share.
 
         documents: those that reach the stage, by source; lost: those that it would drop.
@@ -43,7 +55,7 @@ class LossLimit(Stage):
         ]
         if alarms:
             raise UserError(
-                f"{self.name} would drop {' and '.join(alarms)}; max_loss allows {self.max_loss:.1%}. No layer was written.",
+                f"{self.name} would drop {' and '.join(alarms)}; max_loss allows {self.max_loss:.1%}. {so}",
                 hint=f"look at what it found; if that is meant, set max_loss of {self.name} higher (1 never stops)",
             )
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import Any, Literal, Self
 
 import numpy as np
@@ -13,24 +12,20 @@ from pydantic import model_validator
 
 from gristmill import storage
 from gristmill.dataset import Batch
-from gristmill.dedup.candidates import MatchCandidates
-from gristmill.dedup.cluster_layer import Evidence
-from gristmill.dedup.compare import Measure, Settle, Similarities, Verify
-from gristmill.dedup.fetch import Answer, Ask, AskCandidates, AskSurvivors, Group
-from gristmill.dedup.key_index import KeyIndex
-from gristmill.dedup.keyed import KeyedDedup
-from gristmill.dedup.likeness import SketchMeasure, WordMeasure
+from gristmill.dedup.compare import Measure
+from gristmill.dedup.compared import ComparedDedup
+from gristmill.dedup.likeness import SketchMeasure, WordMeasure, fixed_binary, fixed_rows
 from gristmill.dedup.readings import DatatroveReading, Normalisation, Reading, TokenReading, WordReading, load_tokenizer
-from gristmill.dedup.shuffle import RangeReader, Records, ShufflePlan, numbered
+from gristmill.dedup.shuffle import Records
 from gristmill.dedup.signatures import Scheme
 from gristmill.kernels.text import Texts
-from gristmill.stage import Location, Phase, Scope, Settings, Task, setting
+from gristmill.stage import Location, Settings, setting
 
 _SHAPES = "FineWeb, 14 x 8 [A]; RefinedWeb and Lee et al., 450 x 20 [B]; DCLM, 93 x 15 [B]"
 
 
 class Verification(Settings):
-    """What two documents that share a band must come to before they count as duplicates; every limit that is given must be met."""
+    """What two documents that share a band must come to before they count as duplicates; every limit given must be met."""
 
     signature: float | None = setting(
         None, "least similarity as estimated from the signatures", unit="Jaccard similarity", ge=0, le=1
@@ -69,7 +64,7 @@ class Verification(Settings):
         return self
 
 
-class MinHash(KeyedDedup):
+class MinHash(ComparedDedup):
     """Keep one of all documents that are near duplicates, directly or through others.
 
     Two documents whose sets of n-grams have Jaccard similarity s share a band with probability 1 - (1 -
@@ -103,7 +98,7 @@ class MinHash(KeyedDedup):
     )
     hashes: Literal["own", "datatrove_xxhash", "datatrove_sha1"] = setting(
         "own",
-        "hash family: this project's, vectorised; or datatrove's, letter for letter, for the same candidates (with normalise: datatrove)",
+        "hash family: this project's, vectorised; or datatrove's, for the same candidates (with normalise: datatrove)",
         source="datatrove's default is xxhash; FineWeb ran with SHA-1 [A]",
     )
     seed: int = setting(1, "seed of the permutations", source="FineWeb's and datatrove's [A]", ge=0, lt=1 << 32)
@@ -141,9 +136,9 @@ class MinHash(KeyedDedup):
     def value_schema(self) -> pa.Schema:
         return pa.schema(
             [
-                ("keys", pa.list_(pa.uint64(), self.bands)),
+                ("keys", pa.binary(8 * self.bands)),  # a little-endian uint64 a band
                 ("shingles", pa.int32()),
-                ("sketch", pa.list_(pa.uint8(), self.sketch_bytes)),
+                ("sketch", pa.binary(self.sketch_bytes)),
             ]
         )
 
@@ -187,9 +182,9 @@ class MinHash(KeyedDedup):
         if self.normalise == "datatrove":
             self.keys_of(Texts.from_strings(["warm"]))
 
-    def signals(self, batch: Batch) -> Mapping[str, np.ndarray]:
+    def signals(self, batch: Batch) -> Mapping[str, pa.Array | np.ndarray]:
         keys, shingles, sketches = self.scheme.of(batch.texts)
-        return {"keys": keys, "shingles": shingles, "sketch": sketches}
+        return {"keys": fixed_binary(keys.astype("<u8")), "shingles": shingles, "sketch": fixed_binary(sketches)}
 
     def keys_of(self, texts: Texts) -> tuple[np.ndarray, np.ndarray]:
         """Band keys uint64 (rows, bands), zeros without a signature; number of shingles int32 (rows,)."""
@@ -198,15 +193,13 @@ class MinHash(KeyedDedup):
     def records(self, batch: Batch) -> Records:
         keys_name, shingles_name = self.key_columns
         rows = np.flatnonzero(batch.keep & (batch.numbers(shingles_name) > 0))
-        keys = batch.column(keys_name).flatten().to_numpy().reshape(-1, self.bands)
+        keys = fixed_rows(batch.column(keys_name), "<u8")
         keys = keys if len(rows) == len(keys) else keys[rows]
-        return Records(np.repeat(rows, self.bands), keys.reshape(-1))
+        return Records(np.repeat(rows.astype(np.uint32), self.bands), keys.reshape(-1))
 
     def warm(self) -> None:
         super().warm()
         self.keys_of(Texts.from_strings(["warm"]))
-
-    # -- phases -------------------------------------------------------------------------------------------------------
 
     @property
     def measure(self) -> Measure:
@@ -220,76 +213,13 @@ class MinHash(KeyedDedup):
     def method(self) -> str:
         return "signature" if isinstance(self.measure, SketchMeasure) else "jaccard"
 
-    def _partitions(self, scope: Scope, plan: ShufflePlan, *, pass_all: bool = False) -> list[Task]:
-        return super()._partitions(scope, plan, pass_all=self.verify is not None)
-
-    def _edges(
-        self,
-        scope: Scope,
-        plan: ShufflePlan,
-        partition: Phase,
-        readers: tuple[RangeReader, ...],
-        known: tuple[KeyIndex, ...],
-    ) -> Iterator[Phase]:
-        if self.verify is None:
-            yield from super()._edges(scope, plan, partition, readers, known)
-            return
-        bounds, most = plan.bounds(scope.rows), self.verify.candidates
-        tasks: list[Task] = [
-            MatchCandidates(numbered(reader.part), reader, most, plan.run_records, bounds) for reader in readers
-        ]
-        match = scope.phase("match", tasks)
-        yield match
-        parts = tuple(task.name for task in match.tasks)
-        compared = _Comparison(scope, plan, self.measure)
-        asks = [AskCandidates(name, bounds, match.folder, parts) for name in compared.names]
-        yield from compared.phases("verify", Verify, asks)
-
-    def _evidence(self, scope: Scope, plan: ShufflePlan, cluster: Phase) -> Iterator[Phase | Evidence]:
-        bounds = plan.bounds(scope.rows)
-        compared = _Comparison(scope, plan, self.measure)
-        asks = [AskSurvivors(name, bounds, cluster.folder) for name in compared.names]
-        *before, measured = compared.phases("similarity", Similarities, asks)
-        yield from before
-        yield measured
-        yield Evidence(self.method, folder=measured.folder)
-        if self.near_survivor is not None:
-            sources = tuple(shard.source for shard in scope.shards)
-            settle = Settle("clusters", cluster.folder, measured.folder, self.near_survivor, bounds, sources, scope.rows)
-            yield scope.phase("settle", [settle])
-
-
-@dataclass(frozen=True)
-class _Comparison:
-    """The three phases in which pairs are compared, wherever their documents lie."""
-
-    scope: Scope
-    plan: ShufflePlan
-    measure: Measure
+    @property
+    def candidates(self) -> int | None:
+        return None if self.verify is None else self.verify.candidates
 
     @property
-    def names(self) -> list[str]:
-        return [numbered(number) for number in range(len(self.plan.groups))]
-
-    def phases(self, name: str, kind: type[Verify] | type[Similarities], asks: list[Ask]) -> Iterator[Phase]:
-        scope, count, total = self.scope, len(self.plan.groups), sum(self.scope.rows)
-        groups = [
-            Group(scope.shards[start:stop], scope.first_rows[start], scope.rows[start:stop])
-            for start, stop in self.plan.groups
-        ]
-        ask = scope.phase(f"{name}.ask", list(asks))
-        yield ask
-        answers = [
-            Answer(numbered(number), group, self.measure.payload, ask.folder, count, scope.memory)
-            for number, group in enumerate(groups)
-        ]
-        answer = scope.phase(f"{name}.answer", list(answers))
-        yield answer
-        tasks: list[Task] = [
-            kind(numbered(number), group, self.measure, ask.folder, answer.folder, count, total)
-            for number, group in enumerate(groups)
-        ]
-        yield scope.phase(name, tasks)
+    def least_likeness(self) -> float | None:
+        return self.near_survivor
 
 
 __all__ = ["MinHash", "Verification"]

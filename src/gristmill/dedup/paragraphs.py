@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
@@ -12,12 +12,15 @@ import pyarrow as pa
 from gristmill.commit import Commit
 from gristmill.dataset import Batch, LayerWriter, ShardRef, drop_reasons, layer_schema
 from gristmill.dedup.line_keys import Hash, LineKeys, Reading
-from gristmill.dedup.repeats import FirstCopy, Repeats, find_over_shards, read_marks
-from gristmill.kernels.text import CUTS, Texts
-from gristmill.stage import GlobalStage, Phase, Scope, Task, setting
+from gristmill.dedup.parts import PartDedup, cuts_array
+from gristmill.dedup.repeats import read_marks
+from gristmill.errors import UserError
+from gristmill.kernels.code_points import code_point_tables
+from gristmill.kernels.text import Texts
+from gristmill.stage import Task, setting
 
 
-class ParagraphDedup(GlobalStage):
+class ParagraphDedup(PartDedup):
     """Cut every line that stands in the documents before it, or earlier in its own.
 
     A line is what newlines separate. After the cuts a text is its remaining lines joined by newlines. Empty lines are
@@ -29,8 +32,8 @@ class ParagraphDedup(GlobalStage):
     """
 
     kind = "paragraphs"
-    rules = ("too_little_left",)
-    makes_cuts = True
+    rules = ("too_little_left", "too_few_sentences")
+    version: ClassVar[int] = 2
     values = pa.schema(
         [
             pa.field("keys", pa.list_(pa.uint64())),  # of each line; 0 takes no part
@@ -62,23 +65,18 @@ class ParagraphDedup(GlobalStage):
         "what keys are made with: XXH64, which is faster, or SHA-1, whose keys are cc_net's; they cut the same lines",
         source="this project's choice; CCNet uses SHA-1 [A]",
     )
-    first_copy: FirstCopy = setting(
-        "keep",
-        "whether the first of equal lines stays, or all go that stand in more than one document",
-        source="C4 keeps one [A]; cc_net's pipeline cuts them all (dedup.py, deduplicate_two_pass) [A]: contested",
-    )
-    shards_per_group: int | None = setting(
-        None,
-        "lines are compared within this many consecutive shards of a source; null: within all shards of all sources",
-        source="CCNet hashes groups of 50 (hash_in_mem) [A], RedPajama v1 of 1 [A]",
-        unit="shards",
-        ge=1,
-    )
     min_bytes: int = setting(
         0,
         "shorter lines, as normalised, take no part and stay",
         source="CCNet has no such limit [A]",
         unit="bytes",
+        ge=0,
+    )
+    min_sentences: int | None = setting(
+        None,
+        "reading c4_lines: documents that are cut and keep fewer sentences are dropped, counted line by line; null: 3; 0: none",
+        source="C4's code asks again after this step [A]",
+        unit="sentences",
         ge=0,
     )
     min_left: int = setting(
@@ -89,6 +87,22 @@ class ParagraphDedup(GlobalStage):
         ge=0,
     )
 
+    def value_schema(self) -> pa.Schema:
+        if self.reading == "ccnet":
+            return self.values
+        return self.values.append(pa.field("line_sentences", pa.list_(pa.uint32())))
+
+    @property
+    def sentences_limit(self) -> int:
+        if self.reading == "ccnet":
+            return 0
+        return 3 if self.min_sentences is None else self.min_sentences
+
+    def check(self) -> None:
+        super().check()
+        if self.reading == "ccnet" and self.min_sentences:
+            raise UserError(f"{self.name}: min_sentences goes with reading c4_lines", hint="leave it out")
+
     @property
     def line_keys(self) -> LineKeys:
         return LineKeys(self.reading, self.accents, self.hash, self.min_bytes)
@@ -96,44 +110,32 @@ class ParagraphDedup(GlobalStage):
     def signals(self, batch: Batch) -> Mapping[str, pa.Array]:
         lines = batch.index.lines
         first = pa.array(lines.first, pa.int32())
-        found = (
+        found: list[tuple[str, np.ndarray]] = [
             ("keys", self.line_keys.of(lines)),
             ("line_bytes", (lines.end - lines.start).astype(np.uint32)),
             ("line_characters", lines.characters.astype(np.uint32)),
-        )
+        ]
+        if self.reading == "c4_lines":
+            from gristmill.kernels.phrases import lower_case
+            from gristmill.kernels.sentences import abbreviations, count_sentences
+
+            tables = abbreviations(), lower_case(), *code_point_tables()
+            sentences = count_sentences(lines.texts.data, lines.start, lines.end, *tables)
+            found.append(("line_sentences", sentences.astype(np.uint32)))
         return {name: pa.ListArray.from_arrays(first, pa.array(values)) for name, values in found}
 
     def warm(self) -> None:
-        from gristmill.kernels import hashing
         from gristmill.kernels.repeated_lines import cut_lines
 
+        super().warm()
         self.signals(Batch(0, 1, Texts.from_strings(["warm"])))
-        keys = np.zeros(2, np.uint64)
-        hashing.find_repeats(keys, keys if self.first_copy == "cut" else None)
-        hashing.find_repeats(keys)
-        hashing.range_order(keys, np.zeros(len(hashing.range_counts(keys, 1)), np.int64))
         length = pa.array([0], pa.uint32()).to_numpy()  # read-only, as in a batch
         cut_lines(np.ones(1, bool), np.arange(2), length, length, np.zeros(1, bool))
 
-    def phases(self, scope: Scope) -> Iterator[Phase]:
-        if not scope.shards:
-            return
-        repeats = None
-        for step in find_over_shards(scope, f"{self.name}.keys", self.first_copy, self.shards_per_group):
-            if isinstance(step, Repeats):
-                repeats = step
-            else:
-                yield step
-        assert repeats is not None
-        tasks: dict[str, list[Task]] = {}
-        folders: dict[str, str] = {}
-        for number, shard in enumerate(scope.shards):
-            group, place = repeats.place(number)
-            task = CutLayer(shard.name, self.name, self.rules, self.min_left, shard, repeats.folder, group, place)
-            tasks.setdefault(shard.source, []).append(task)
-            folders[shard.source] = scope.layer_folder(shard)
-        for source, layers in tasks.items():  # a phase per source: its layers lie in a folder of their own
-            yield Phase("layers." + source, folders[source], tuple(layers))
+    def layer_task(self, shard: ShardRef, folder: str, group: str, place: int) -> Task:
+        return CutLayer(
+            shard.name, self.name, self.rules, self.min_left, self.sentences_limit, shard, folder, group, place
+        )
 
 
 @dataclass(frozen=True)
@@ -144,6 +146,7 @@ class CutLayer(Task):
     stage: str
     rules: tuple[str, ...]
     min_left: int
+    min_sentences: int
     shard: ShardRef
     folder: str  # of the marks
     group: str
@@ -156,8 +159,9 @@ class CutLayer(Task):
         prefixed = pa.schema([f.with_name(f"{self.stage}.{f.name}") for f in ParagraphDedup.provides])
         writer = LayerWriter(commit.path(f"{self.name}.parquet"), layer_schema(prefixed, drops=True, cuts=True))
         names = tuple(f"{self.stage}.{name}" for name in ("keys", "line_bytes", "line_characters"))
+        counted = [f"{self.stage}.line_sentences"] if self.min_sentences else []
         done = 0
-        for batch in self.shard.batches(names):
+        for batch in self.shard.batches((*names, *counted)):
             kept = batch.keep
             lists = batch.column(names[0])
             first = lists.offsets.to_numpy().astype(np.int64)
@@ -170,23 +174,21 @@ class CutLayer(Task):
             done += count
             cuts = cut_lines(kept, first, lengths, characters, removed)
             first_cut, starts, ends, removed_lines, removed_bytes, left = cuts
-            fallen = kept & (left < self.min_left)
+            rules = np.where(kept & (left < self.min_left), 0, -1)
+            if self.min_sentences:
+                sentences = np.where(removed, 0, batch.column(counted[0]).flatten().to_numpy())
+                rest = np.diff(np.concatenate([[0], np.cumsum(sentences)])[first])
+                rules[(rules < 0) & (removed_lines > 0) & (rest < self.min_sentences)] = 1
             columns: dict[str, Any] = {
                 f"{self.stage}.lines": np.where(kept, np.diff(first), 0).astype(np.int32),
                 f"{self.stage}.removed_lines": removed_lines,
                 f"{self.stage}.removed_bytes": removed_bytes,
             }
-            drops = drop_reasons(self.stage, self.rules, np.where(fallen, 0, -1))
+            drops = drop_reasons(self.stage, self.rules, rules)
             writer.write({**columns, "drop": drops, "cuts": cuts_array(first_cut, starts, ends)})
-            commit.count(rows=batch.rows, **{f"drop.{self.stage}.{self.rules[0]}": int(fallen.sum())})
+            commit.count(rows=batch.rows, documents=int(kept.sum()))
+            for number, rule in enumerate(self.rules):
+                commit.count(**{f"drop.{self.stage}.{rule}": int((rules == number).sum())})
             commit.count(lines=int(takes_part.sum()), removed_lines=int(removed_lines.sum()))
             commit.count(cut_bytes=int(removed_bytes.sum()))
         writer.close()
-
-
-def cuts_array(first: np.ndarray, starts: np.ndarray, ends: np.ndarray) -> pa.Array:
-    """Cuts without replacement as kernels.text.CUTS; first: int64 (rows + 1,), cuts before each row."""
-    spans = pa.StructArray.from_arrays(
-        [pa.array(starts), pa.array(ends), pa.nulls(len(starts), pa.string())], fields=list(CUTS.value_type)
-    )
-    return pa.ListArray.from_arrays(pa.array(first, pa.int32()), spans, type=CUTS, mask=pa.array(np.diff(first) == 0))

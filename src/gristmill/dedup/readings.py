@@ -1,7 +1,7 @@
 """From text to the sequence of words or tokens whose n-grams MinHash compares.
 
-    reading = WordReading("refinedweb")
-    reading.sequence(texts, row)      # uint64, one number a word
+reading = WordReading("refinedweb")
+reading.sequence(texts, row)      # uint64, one number a word
 """
 
 from __future__ import annotations
@@ -98,7 +98,7 @@ _SPACES = re.compile(r"\s+")
 def _signs() -> dict[int, str]:
     from gristmill.kernels.code_points import SIGNS
 
-    found = {}
+    found: dict[int, str] = {}
     for part in SIGNS.split():
         first, _, last = part.partition("-")
         found |= dict.fromkeys(range(int(first, 16), int(last or first, 16) + 1), " ")

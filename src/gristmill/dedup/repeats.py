@@ -2,6 +2,7 @@
 
     partition: a task per group of shards → <group>.records, <group>.index, <group>.shards.npy, <group>.marks
     match:     a task per range of keys   → <range>.repeats, <range>.index
+    index:     a task per range of keys   → <range>.keys, where later runs shall be checked against this one
     gather:    a task per group of shards → <group>.marks
 
 A row has a list of keys (of its lines, say); a 0 takes no part. Every key that takes part has an *ordinal*, its number
@@ -22,7 +23,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import IO, Literal
+from typing import IO
 
 import numpy as np
 import xxhash
@@ -30,15 +31,13 @@ import xxhash
 from gristmill import storage
 from gristmill.commit import Commit, Receipt, read_receipt
 from gristmill.dataset import ShardRef
+from gristmill.dedup.line_index import DescribeIndex, IndexPlan, KeyIndex
+from gristmill.dedup.repeats_match import FirstCopy, Gather, KeyMatch, RecordRange, WriteIndex, repeats_among
 from gristmill.dedup.shuffle import ShufflePlan, numbered
 from gristmill.stage import Phase, Scope, Task
 
-RECORD_BYTES = 12
 MOST_SLICES = 1 << 14
 KEYS_PER_ROW = 128  # a guess on the high side; slices are joined when they turn out small
-CHUNK = 1 << 20  # marks copied at a time
-
-FirstCopy = Literal["keep", "cut"]
 
 
 @dataclass(frozen=True)
@@ -52,7 +51,7 @@ class RepeatPlan:
 
     @classmethod
     def of(cls, scope: Scope, shards_per_group: int | None) -> RepeatPlan:
-        shuffle = ShufflePlan.of(scope, KEYS_PER_ROW)
+        shuffle = ShufflePlan.of(scope, KEYS_PER_ROW, whole=True)
         slices = min(MOST_SLICES, 1 << max(0, shuffle.ranges - 1).bit_length())
         return cls(shuffle.groups, tuple(_scopes(scope.shards, shards_per_group)), slices, shuffle.run_records)
 
@@ -89,9 +88,16 @@ class Repeats:
 
 
 def find_over_shards(
-    scope: Scope, column: str, first_copy: FirstCopy, shards_per_group: int | None
+    scope: Scope,
+    column: str,
+    first_copy: FirstCopy,
+    shards_per_group: int | None,
+    known: tuple[KeyIndex, ...] = (),
+    index: IndexPlan | None = None,
 ) -> Iterator[Phase | Repeats]:
     """The phases that mark repeated keys of a list column, then where the marks are.
+
+    known: keys of earlier runs, which count as first copies. index: what to leave behind for later ones.
 
     first_copy: "keep" marks every key that stood before, in the order of shards, rows and places in the list. "cut"
     marks every key that stands in several rows, the first one too, and in each row all but the first of its own.
@@ -105,7 +111,7 @@ def find_over_shards(
                 column,
                 scope.shards[start:stop],
                 plan.scopes[start:stop],
-                plan.is_whole(start, stop),
+                plan.is_whole(start, stop) and not known and index is None,
                 first_copy,
                 plan,
             )
@@ -115,20 +121,26 @@ def find_over_shards(
     yield partition
     receipts = [_receipt(partition.folder, task.name) for task in partition.tasks]
     records = sum(receipt.counts["records"] for receipt in receipts)
-    if records == 0:
+    if records == 0 and index is None:
         yield Repeats(partition.folder, plan.groups)
         return
-    ranges = min(plan.slices, -(-records * 9 // (8 * plan.held)))  # an eighth spare for uneven ranges
+    most = records + sum(earlier.records for earlier in known)
+    ranges = max(1, min(plan.slices, -(-most * 9 // (8 * plan.held))))  # an eighth spare for uneven ranges
     bounds = [number * plan.slices // ranges for number in range(ranges + 1)]
     runs = tuple(receipt.counts["runs"] for receipt in receipts)
-    match = scope.phase(
-        "match",
-        [
-            KeyMatch(numbered(number), partition.folder, runs, start, stop, first_copy, plan.slices, plan.held)
-            for number, (start, stop) in enumerate(itertools.pairwise(bounds))
-        ],
-    )
+    parts = [
+        (numbered(number), RecordRange(partition.folder, runs, start, stop, plan.slices, plan.held))
+        for number, (start, stop) in enumerate(itertools.pairwise(bounds))
+    ]
+    match = scope.phase("match", [KeyMatch(name, part, first_copy, known) for name, part in parts])
     yield match
+    if index is not None:
+        carried = known if index.carry else ()
+        written = scope.phase("index", [WriteIndex(name, part, carried) for name, part in parts])
+        yield written
+        firsts = tuple(part.bounds[0] for _, part in parts)
+        describe = DescribeIndex("index.json", written.folder, tuple(name for name, _ in parts), firsts, index.about)
+        yield Phase("index.json", written.folder, (describe,))
     gather = scope.phase(
         "gather",
         [
@@ -261,115 +273,6 @@ class KeyPartition(Task):
 def scope_number(scope: int) -> int:
     """A number that keeps the keys of one scope apart from those of others."""
     return xxhash.xxh3_64_intdigest(scope.to_bytes(8, "little")) if scope else 0
-
-
-def repeats_among(keys: np.ndarray, first_copy: FirstCopy) -> tuple[np.ndarray, np.ndarray]:
-    """Positions to mark, ascending; and bool (keys,), False for all but the first of equal keys."""
-    from gristmill.kernels.hashing import find_repeats
-
-    places, firsts = find_repeats(keys)
-    passed = np.ones(len(keys), bool)
-    passed[places] = False
-    if first_copy == "cut":
-        places = np.union1d(places, firsts)
-    return places, passed
-
-
-@dataclass(frozen=True)
-class KeyMatch(Task):
-    """Repeats among the records of all groups in one range of keys."""
-
-    name: str
-    folder: str  # of the partition phase
-    runs: tuple[int, ...]  # of each group
-    start: int  # first slice
-    stop: int  # and the slice after the last
-    first_copy: FirstCopy
-    slices: int
-    held: int
-
-    def run(self, commit: Commit) -> None:
-        pieces = [self._pieces(group) for group in range(len(self.runs))]
-        counts = [int((piece[:, 1] - piece[:, 0]).sum()) for piece in pieces]
-        bounds = np.cumsum([0, *counts])
-        keys, ordinals = np.empty(bounds[-1], np.uint64), np.empty(bounds[-1], np.int64)
-        for group, piece in enumerate(pieces):
-            part = slice(bounds[group], bounds[group + 1])
-            self._read(group, piece, keys[part], ordinals[part])
-        marked, _ = repeats_among(keys, self.first_copy)
-        with open(commit.path(self.name + ".repeats"), "wb") as stream:
-            stream.write(ordinals[marked].astype("<i8").data)
-        with open(commit.path(self.name + ".index"), "wb") as stream:
-            stream.write(np.searchsorted(marked, bounds).astype("<i8").data)
-        commit.count(records=len(keys), repeats=len(marked))
-
-    def _pieces(self, group: int) -> np.ndarray:
-        """Of each run the first record of the range, the one after the last, and the same of the run, int64 (runs, 4)."""
-        rows = []
-        with storage.open_input(storage.join(self.folder, numbered(group) + ".index")) as stream:
-            for place in (self.start, self.stop, 0, self.slices):
-                stream.seek(place * self.runs[group] * 8)
-                rows.append(np.frombuffer(stream.read(self.runs[group] * 8), "<i8"))
-        return np.stack(rows, axis=1)
-
-    def _read(self, group: int, pieces: np.ndarray, keys: np.ndarray, ordinals: np.ndarray) -> None:
-        if not len(keys):
-            return
-        filled = 0
-        with storage.open_input(storage.join(self.folder, numbered(group) + ".records")) as stream:
-            for run, (start, stop, first, end) in enumerate(pieces.tolist()):
-                part = slice(filled, filled + stop - start)
-                begin = first * RECORD_BYTES
-                stream.seek(begin + (start - first) * 8)
-                keys[part] = np.frombuffer(stream.read((stop - start) * 8), "<u8")
-                stream.seek(begin + (end - first) * 8 + (start - first) * 4)
-                ordinals[part] = np.frombuffer(stream.read((stop - start) * 4), "<u4")
-                ordinals[part] += run * self.held
-                filled = part.stop
-
-
-@dataclass(frozen=True)
-class Gather(Task):
-    """All marks of one group of shards."""
-
-    name: str
-    group: int
-    partition: str  # folders
-    match: str
-    ranges: int
-
-    def run(self, commit: Commit) -> None:
-        path = commit.path(self.name + ".marks")
-        with (
-            storage.open_input(storage.join(self.partition, self.name + ".marks")) as stream,
-            open(path, "wb") as copy,
-        ):
-            while data := stream.read(CHUNK):
-                copy.write(data)
-            size = copy.tell()
-        if size:
-            marks = np.memmap(path, np.uint8, "r+", shape=(size,))
-            for part in range(self.ranges):
-                for ordinals in self._repeats(numbered(part)):
-                    marks[ordinals] = 1
-            marks.flush()
-        with storage.open_input(storage.join(self.partition, self.name + ".shards.npy")) as stream:
-            firsts = np.load(stream)
-        with open(commit.path(self.name + ".shards.npy"), "wb") as shards:
-            np.save(shards, firsts)
-
-    def _repeats(self, part: str) -> Iterator[np.ndarray]:
-        with storage.open_input(storage.join(self.match, part + ".index")) as stream:
-            stream.seek(self.group * 8)
-            start, stop = np.frombuffer(stream.read(16), "<i8").tolist()
-        if start == stop:
-            return
-        with storage.open_input(storage.join(self.match, part + ".repeats")) as stream:
-            stream.seek(start * 8)
-            while start < stop:
-                count = min(CHUNK, stop - start)
-                yield np.frombuffer(stream.read(count * 8), "<i8")
-                start += count
 
 
 def read_marks(folder: str, group: str, shard: int) -> np.ndarray:

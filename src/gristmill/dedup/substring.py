@@ -2,8 +2,10 @@
 
     sample:        a task per group of shards → keys of a sample of grams        (substring_grams)
     match_sample:  a task per range of keys   → which of them stand twice        (substring_runs)
+    gather_sample: a task per group of shards → those of its own
     grams:         a task per group of shards → keys of the grams near these
     match_grams:   a task per range of keys   → which of them stand twice
+    gather_grams:  a task per group of shards → those of its own
     layers:        a task per shard           → spans, cuts, drops               (substring_layer)
 
 A *gram* is `length` tokens in a row. Two equal grams have the same minimiser (kernels.grams), so a gram whose minimiser stands
@@ -16,21 +18,26 @@ from collections.abc import Iterator, Sequence
 from typing import ClassVar, Literal
 
 import numpy as np
+import pyarrow as pa
 
 from gristmill import storage
 from gristmill.commit import read_receipt
+from gristmill.dedup.loss import LossLimit
+from gristmill.dedup.readings import load_tokenizer
 from gristmill.dedup.shuffle import ShufflePlan, numbered
-from gristmill.dedup.substring_grams import GramReading, GramsNearSample, SampleGrams
+from gristmill.dedup.substring_grams import GramsNearSample, SampleGrams
 from gristmill.dedup.substring_layer import SUBSTRING_VALUES, SubstringLayer
-from gristmill.dedup.substring_runs import HELD_BYTES, MATCH_BYTES, MatchRuns, RepeatedKeys, keys_in
+from gristmill.dedup.substring_runs import HELD_BYTES, MATCH_BYTES, GatherRuns, MatchRuns, RepeatedKeys, keys_in
+from gristmill.dedup.substring_tokens import EncodeShard, GramReading
+from gristmill.errors import UserError
 from gristmill.kernels.text import Texts
-from gristmill.stage import GlobalStage, Phase, Scope, Task, setting
+from gristmill.stage import GlobalStage, Location, Phase, Scope, Task, setting
 
-BYTES_A_WORD = 6  # of text, with the space: English web pages
+BYTES_A_TOKEN = {"words": 6, "bytes": 1, "ids": 4}  # of text, spaces included: English web pages
 COMPRESSION = 3  # bytes of text a byte of a documents file stands for, where its receipt does not say
 
 
-class ExactSubstring(GlobalStage):
+class ExactSubstring(LossLimit, GlobalStage):
     """Remove spans of text, `length` tokens or longer, that stand more than once in the surviving documents of its scope.
 
     A span is every token of every gram of `length` tokens that stands twice: in two documents, or in one, also
@@ -60,14 +67,19 @@ class ExactSubstring(GlobalStage):
         ge=1,
         le=100_000,
     )
-    tokens: Literal["words", "bytes"] = setting(
+    tokens: Literal["words", "bytes", "ids"] = setting(
         "words",
-        "what a token is: what white space separates, or a byte (for scripts without spaces, with a greater length)",
+        "what a token is: what white space separates; a byte (for scripts without spaces, with a greater length); or an id of "
+        "`tokenizer`",
         source="this project's choice; RefinedWeb and Lee et al. use BPE tokens [B]",
+    )
+    tokenizer: Location | None = setting(
+        None, "tokens ids: a tokenizer.json of Hugging Face tokenizers", source="RefinedWeb: GPT-2's [B]"
     )
     mode: Literal["cut", "keep_first", "drop", "mark"] = setting(
         "cut",
-        "remove every copy; every copy but the first; drop documents with too large a share; or only write the spans down",
+        "remove every copy; every copy but the first; drop documents with too large a share; or only write the spans down "
+        "in the column `ranges`, so that a loss can pass over them",
         source="RefinedWeb compares cutting, masking and dropping, and cuts [B]; every copy, as Lee et al.'s tool does [A]",
     )
     drop_share: float = setting(
@@ -86,57 +98,74 @@ class ExactSubstring(GlobalStage):
         ge=0,
     )
 
-    @property
-    def reading(self) -> GramReading:
-        return GramReading(self.length, self.tokens)
+    def check(self) -> None:
+        if (self.tokens == "ids") != (self.tokenizer is not None):
+            raise UserError(f"{self.name}: `tokens: ids` and `tokenizer` go together", hint="tokenizer: tokenizer.json")
+        if self.tokenizer is not None:
+            load_tokenizer(str(self.tokenizer))
+
+    def reading(self, scope: Scope | None = None) -> GramReading:
+        encoded = storage.join(scope.folder, "encoded") if scope is not None and self.tokens == "ids" else ""
+        return GramReading(self.length, self.tokens, self.tokenizer or "", encoded)
 
     def phases(self, scope: Scope) -> Iterator[Phase]:
         if not scope.shards:
             return
         from gristmill.kernels.grams import sampled_share
 
+        reading = self.reading(scope)
+        if self.tokenizer is not None:
+            yield from _encode(scope, reading)
         groups = ShufflePlan.of(scope, 1).groups
-        tokens = _text_bytes(scope) // (BYTES_A_WORD if self.tokens == "words" else 1)
-        ranges = _ranges(tokens * sampled_share(self.length), scope)
-        held = keys_in(scope.memory, HELD_BYTES)
+        tokens = _text_bytes(scope) // BYTES_A_TOKEN[self.tokens]
+        expected = tokens * sampled_share(self.length)
+        ranges, held = _ranges(expected, scope), keys_in(scope.memory, HELD_BYTES, expected)
         sample = _phase(
             scope,
             "sample",
             ranges,
             [
-                SampleGrams(numbered(number), self.reading, scope.shards[start:stop], ranges, held)
+                SampleGrams(numbered(number), reading, scope.shards[start:stop], ranges, held)
                 for number, (start, stop) in enumerate(groups)
             ],
         )
         yield sample
         match = self._match(scope, "match_sample", sample, ranges)
         yield match
-        repeated = RepeatedKeys(match.folder, sample.folder, ranges, _first_runs(sample))
+        gather = self._gather(scope, "gather_sample", sample, match)
+        yield gather
         near = sum(_count(match, task.name, "repeated") for task in match.tasks)
-        ranges = _ranges(near / sampled_share(self.length) * 1.5, scope)
+        expected = near / sampled_share(self.length) * 1.5
+        ranges, held = _ranges(expected, scope), keys_in(scope.memory, HELD_BYTES, expected)
+        repeated = RepeatedKeys(gather.folder, sample.folder)
         grams = _phase(
             scope,
             "grams",
             ranges,
             [
-                GramsNearSample(
-                    numbered(number), self.reading, number, scope.shards[start:stop], repeated, ranges, held
-                )
+                GramsNearSample(numbered(number), reading, number, scope.shards[start:stop], repeated, ranges, held)
                 for number, (start, stop) in enumerate(groups)
             ],
         )
         yield grams
         match = self._match(scope, "match_grams", grams, ranges)
         yield match
-        repeated = RepeatedKeys(match.folder, grams.folder, ranges, _first_runs(grams))
+        gather = self._gather(scope, "gather_grams", grams, match)
+        yield gather
+        repeated = RepeatedKeys(gather.folder, grams.folder)
         yield from self._layers(scope, groups, repeated)
 
     def _match(self, scope: Scope, name: str, written: Phase, ranges: int) -> Phase:
-        runs = _first_runs(written)[-1]
-        most = keys_in(scope.memory, MATCH_BYTES)
-        groups = len(written.tasks)
-        tasks: list[Task] = [
-            MatchRuns(numbered(part), written.folder, groups, part, ranges, runs, most) for part in range(ranges)
+        first_runs = _first_runs(written)
+        keys = sum(_count(written, task.name, "distinct_keys") for task in written.tasks)
+        most = keys_in(scope.memory, MATCH_BYTES, keys)
+        tasks = [MatchRuns(numbered(part), written.folder, part, ranges, first_runs, most) for part in range(ranges)]
+        return _phase(scope, name, ranges, tasks)
+
+    def _gather(self, scope: Scope, name: str, written: Phase, match: Phase) -> Phase:
+        ranges, first_runs = len(match.tasks), _first_runs(written)
+        tasks = [
+            GatherRuns(task.name, match.folder, number, ranges, first_runs) for number, task in enumerate(written.tasks)
         ]
         return _phase(scope, name, ranges, tasks)
 
@@ -150,7 +179,7 @@ class ExactSubstring(GlobalStage):
                     shard.name,
                     self.name,
                     self.rules,
-                    self.reading,
+                    self.reading(scope),
                     self.mode,
                     self.drop_share,
                     self.min_left,
@@ -161,8 +190,9 @@ class ExactSubstring(GlobalStage):
                 )
                 tasks.setdefault(shard.source, []).append(task)
                 folders[shard.source] = scope.layer_folder(shard)
-        for source, layers in tasks.items():
-            yield Phase("layers." + source, folders[source], tuple(layers))
+        phases = {source: Phase("layers." + source, folders[source], tuple(of)) for source, of in tasks.items()}
+        yield from phases.values()
+        self.stop_on_lost_layers(phases)
 
     def warm(self) -> None:
         from gristmill.kernels import grams, key_table, span_edges
@@ -171,21 +201,36 @@ class ExactSubstring(GlobalStage):
         texts, keep = Texts.from_strings(["warm"]), np.ones(1, bool)
         keys, none = np.empty(8, np.uint64), np.empty(0, np.int64)
         spans = none, none, none
-        self.reading.sample(texts, keep)(0, keys, 0)
+        if self.tokens == "ids":
+            texts = Texts(pa.array([1], pa.uint32()).to_numpy(), np.array([0, 1]))
+        reading = self.reading()
+        reading.sample(texts, keep)(0, keys, 0)
         read_only = np.frombuffer(bytes(8), np.uint64)
         for found in (keys[:0], read_only[:0]):
             table = key_table.make_table(found)
         key_table.merge_equal(keys[:0])
         key_table.repeated_keys(keys[:0])
         key_table.keep_repeated(keys[:0], np.zeros(1, np.int64), table)
-        self.reading.near(texts, keep, 1, table)(0, keys, 0)
+        reading.near(texts, keep, 1, table)(0, keys, 0)
         bits = key_table.make_filter(table)
         keep_first = self.mode == "keep_first"
-        arguments = self.reading.arguments()
+        arguments = reading.arguments()
         grams.covered_spans(texts.data, texts.offsets, keep, 0, 1, *arguments, table, bits, keep_first, *spans, 0)
+        grams.join_touching(texts.data, texts.offsets, *spans, *arguments[1:])
+        grams.piece_edges(texts.data, 0, 1, 1, *arguments, np.empty((2, 2), np.int64))
+        texts = Texts.from_strings(["warm"])
         span_edges.take_gaps(texts.data, texts.offsets, *spans, *code_point_tables())
         span_edges.shrink_to_characters(texts.data, texts.offsets, *spans)
         span_edges.characters_left(texts.data, texts.offsets, *spans, np.empty(1, np.int64))
+
+
+def _encode(scope: Scope, reading: GramReading) -> Iterator[Phase]:
+    """A phase per source, as its shards are named within it."""
+    for source in dict.fromkeys(shard.source for shard in scope.shards):
+        tasks = tuple(
+            EncodeShard(shard.name, shard, reading.tokenizer) for shard in scope.shards if shard.source == source
+        )
+        yield Phase(f"encoded.{source}", storage.join(reading.encoded, source), tasks)
 
 
 def _phase(scope: Scope, name: str, ranges: int, tasks: Sequence[Task]) -> Phase:
@@ -195,7 +240,7 @@ def _phase(scope: Scope, name: str, ranges: int, tasks: Sequence[Task]) -> Phase
 
 def _ranges(keys: float, scope: Scope) -> int:
     """Ranges for about so many keys; a match task that gets too many takes several passes."""
-    return max(1, min(1 << 14, -(-int(keys) // keys_in(scope.memory, MATCH_BYTES))))
+    return max(1, min(1 << 14, -(-int(keys) // keys_in(scope.memory, MATCH_BYTES, keys))))
 
 
 def _text_bytes(scope: Scope) -> int:

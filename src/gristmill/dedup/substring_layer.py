@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -10,8 +10,9 @@ import pyarrow as pa
 
 from gristmill.commit import Commit
 from gristmill.dataset import Batch, LayerWriter, ShardRef, drop_reasons, layer_schema
-from gristmill.dedup.substring_grams import GramReading, table_parts
+from gristmill.dedup.substring_grams import table_parts
 from gristmill.dedup.substring_runs import RepeatedKeys
+from gristmill.dedup.substring_tokens import GramReading, TokenBatch
 from gristmill.kernels.text import CUTS, Texts
 from gristmill.stage import Task
 
@@ -84,48 +85,75 @@ class SubstringLayer(Task):
         commit.count(rows=0, spans=0, duplicated_bytes=0, documents_with_spans=0)
         found = self._batches()
         with_spans = next(found, None)
+        texts = self._texts()
         for batch in self.shard.batches():
-            if with_spans is not None and batch.rows and with_spans[0] == batch.first_row:
-                writer.write(self._columns(batch, *with_spans[1:], commit))
+            if with_spans is not None and batch.rows and with_spans[0].first_row == batch.first_row:
+                read, spans = with_spans
+                writer.write(self._columns(batch, texts(read), spans, commit))
                 with_spans = next(found, None)
             else:
                 writer.write(self._columns(batch, None, Spans.empty(), commit))
         writer.close()
 
-    def _batches(self) -> Iterator[tuple[int, Texts, Spans]]:
-        """First row, texts and spans of every batch that may have spans, in order."""
+    def _texts(self) -> Callable[[Batch], Texts]:
+        """What gives the texts of a batch; batches are asked for in order."""
+        if self.reading.tokens != "ids":
+            return lambda batch: batch.texts
+        rest = self.shard.batches(texts=True)
+        return lambda batch: next(read.texts for read in rest if read.rows and read.first_row == batch.first_row)
+
+    def _batches(self) -> Iterator[tuple[Batch, Spans]]:
+        """Every batch that may have spans, and these, in order."""
         from gristmill.kernels.key_table import make_filter
 
         parts: list[Spans] = []
-        previous: Batch | None = None
+        previous: TokenBatch | None = None
         filtered: np.ndarray | None = None
-        for batch, start, stop, table in table_parts(self.shard, self.grams, self.group, self.number):
-            if previous is not None and previous is not batch:
-                yield previous.first_row, previous.texts, _joined(parts)
+        for found, start, stop, table, piece in table_parts(
+            self.shard, self.reading, self.grams, self.group, self.number
+        ):
+            if previous is not None and previous is not found:
+                yield previous.batch, self._finished(previous, parts)
                 parts = []
             if filtered is not table:
                 filtered, bits = table, make_filter(table)
-            parts.append(self._covered(batch, start, stop, table, bits))
-            previous = batch
+            if piece is None:
+                parts.append(self._covered(found.texts, found.batch.keep, start, stop, table, bits))
+            else:
+                part = self._covered(piece.of(found.texts, start), np.ones(1, bool), 0, 1, table, bits)
+                parts.append(Spans(part.rows + start, part.starts + piece.begin, part.ends + piece.begin))
+            previous = found
         if previous is not None:
-            yield previous.first_row, previous.texts, _joined(parts)
+            yield previous.batch, self._finished(previous, parts)
 
-    def _covered(self, batch: Batch, start: int, stop: int, table: np.ndarray, bits: np.ndarray) -> Spans:
-        from gristmill.kernels import grams, span_edges
+    def _covered(
+        self, texts: Texts, keep: np.ndarray, start: int, stop: int, table: np.ndarray, bits: np.ndarray
+    ) -> Spans:
+        from gristmill.kernels import grams
 
-        texts = batch.texts
         spans = Spans.empty(grams.most_spans(texts.offsets[start : stop + 1], self.reading.length))
         arrays = spans.rows, spans.starts, spans.ends
         spare_first = self.mode == "keep_first"
         arguments = self.reading.arguments()
         count = grams.covered_spans(
-            texts.data, texts.offsets, batch.keep, start, stop, *arguments, table, bits, spare_first, *arrays, 0
+            texts.data, texts.offsets, keep, start, stop, *arguments, table, bits, spare_first, *arrays, 0
         )
-        spans = spans.where(slice(count)).copy()
+        return spans.where(slice(count)).copy()
+
+    def _finished(self, found: TokenBatch, parts: list[Spans]) -> Spans:
+        """All spans of a batch: those that meet where a document was cut into pieces joined, in bytes, of whole characters."""
+        from gristmill.kernels import grams, span_edges
+
+        spans, texts = _joined(parts), found.texts
+        if len(parts) > 1:
+            arguments = self.reading.arguments()
+            arrays = spans.rows, spans.starts, spans.ends
+            spans = spans.where(slice(grams.join_touching(texts.data, texts.offsets, *arrays, *arguments[1:])))
+        starts, ends = found.to_bytes(spans.rows, spans.starts, spans.ends)
+        spans = Spans(spans.rows, starts, ends)
         if self.reading.tokens == "bytes":
             span_edges.shrink_to_characters(texts.data, texts.offsets, spans.rows, spans.starts, spans.ends)
-            spans = spans.where(spans.sizes > 0)
-        return spans
+        return spans.where(spans.sizes > 0)
 
     def _columns(self, batch: Batch, texts: Texts | None, spans: Spans, commit: Commit) -> dict[str, pa.Array]:
         keep = batch.keep
@@ -140,6 +168,7 @@ class SubstringLayer(Task):
             rules[(counts > 0) & (duplicated > self.drop_share * texts.lengths)] = 0
         commit.count(
             rows=batch.rows,
+            documents=int(keep.sum()),
             spans=len(spans),
             duplicated_bytes=int(duplicated.sum()),
             documents_with_spans=int((counts > 0).sum()),
@@ -165,7 +194,7 @@ class SubstringLayer(Task):
         from gristmill.kernels import span_edges
         from gristmill.kernels.code_points import code_point_tables
 
-        if self.reading.tokens == "bytes":
+        if self.reading.tokens != "words":
             return spans
         cuts = spans.copy()
         arrays = cuts.rows, cuts.starts, cuts.ends

@@ -1,17 +1,22 @@
 """Keys of gram occurrences, written by groups of shards and split by range, and which of them stand twice.
 
-    write:  a task per group of shards → <group>.keys, <group>.runs.npy, <group>.pieces.npy
+    write:  a task per group of shards → <group>.keys, <group>.runs.npy, <group>.pieces
     match:  a task per range of keys   → <range>.keys, <range>.starts
+    gather: a task per group of shards → <group>.keys, <group>.starts
 
-A *run* is the sorted distinct keys of consecutive documents of one shard, as many as memory allows; runs are numbered in
-document order through all groups. A key (uint64) has its lowest bit set where it stands twice in its run, so that a text
-that stands everywhere costs a key a run. `<group>.runs.npy`, int64 (runs, 3), says of each run which shard of
-the group and which rows [first, stop) it is of; `<group>.pieces.npy`, int64 (runs, ranges, 2), which keys of the file are
-its part of each range. Several runs are held and written range after range, so that a range of a group is few reads.
+A *run* is the sorted distinct keys of consecutive documents of one shard, as many as memory allows, or of a piece of a
+document that is too large for one; runs are numbered in document order through all groups. A key (uint64) has its
+lowest bit set where it stands twice in its run, so that a text that stands everywhere costs a key a run.
+`<group>.runs.npy`, int64 (runs, 5), says of each run which shard of the group and which rows [first, stop) it is of,
+and of a piece which bytes [begin, end) of its row, else zeros; `<group>.pieces`, int64 (ranges, runs, 2), which keys
+of the file are its part of each range. Several runs are held and written range after range, so that a range of a group
+is few reads, and one of the pieces.
 
 What a match task writes are the keys of its range that stand twice anywhere, run after run, the lowest bit now set
 where an earlier run has the key too. Its `.starts` says where each run begins: int64, the number of passes, then
-(passes, runs + 1). A range that does not fit into memory takes several passes, each over part of it. All little-endian.
+(passes, runs + 1). A range that does not fit into memory takes several passes, each over part of it. What gather tasks
+write are the same keys run after run, and where each run of the group begins, int64 (runs + 1,): what a shard needs is
+a read of each. All little-endian.
 """
 
 from __future__ import annotations
@@ -19,6 +24,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 
@@ -30,12 +36,13 @@ from gristmill.stage import Task
 MATCH_BYTES = 40  # memory a key takes while it is matched: itself, a sorted copy, a hash table of the repeated
 HELD_BYTES = 64  # memory a key takes while runs are made: unsorted, sorted, and the table it was chosen with
 MOST_IN_MEMORY = 1 << 24  # keys a task holds even where memory allows more: smaller tasks spread better
+FEWEST_TASKS = 1 << 10  # unless there are so many tasks anyway: larger ones then mean fewer and larger reads
 FEWEST_IN_MEMORY = 1 << 12
 
 
-def keys_in(memory: int, bytes_a_key: int) -> int:
-    """Keys that a task may hold in `memory` bytes."""
-    return max(FEWEST_IN_MEMORY, min(MOST_IN_MEMORY, memory // bytes_a_key))
+def keys_in(memory: int, bytes_a_key: int, expected: float = 0) -> int:
+    """Keys that a task may hold in `memory` bytes, where about so many are expected in all."""
+    return max(FEWEST_IN_MEMORY, min(max(MOST_IN_MEMORY, int(expected) // FEWEST_TASKS), memory // bytes_a_key))
 
 
 def range_bounds(ranges: int, parts: int = 1) -> np.ndarray:
@@ -52,11 +59,11 @@ class RunWriter:
         self._stream = open(commit.path(name + ".keys"), "wb")  # noqa: SIM115 - closed by `close`
         self._most, self._held, self._written = most_keys, 0, 0
         self._waiting: list[np.ndarray] = []
-        self._rows: list[tuple[int, int, int]] = []
+        self._rows: list[tuple[int, int, int, int, int]] = []
         self._pieces: list[np.ndarray] = []
 
-    def add(self, keys: np.ndarray, shard: int, first_row: int, stop_row: int) -> None:
-        """A run from all keys of these rows in any order; `keys` is overwritten."""
+    def add(self, keys: np.ndarray, shard: int, first_row: int, stop_row: int, piece: tuple[int, int] = (0, 0)) -> None:
+        """A run from all keys of these rows, or of a piece of a row, in any order; `keys` is overwritten."""
         from gristmill.kernels.key_table import merge_equal
 
         self._commit.count(keys=len(keys))
@@ -66,7 +73,7 @@ class RunWriter:
             self._flush()
         self._waiting.append(run.copy())
         self._held += len(run)
-        self._rows.append((shard, first_row, stop_row))
+        self._rows.append((shard, first_row, stop_row, *piece))
 
     def _flush(self) -> None:
         if not self._waiting:
@@ -90,18 +97,16 @@ class RunWriter:
     def close(self) -> None:
         self._flush()
         self._stream.close()
-        none = np.empty((0, self._ranges, 2), np.int64)
-        for suffix, array in (
-            (".runs.npy", np.array(self._rows, np.int64).reshape(-1, 3)),
-            (".pieces.npy", np.concatenate([none, *self._pieces])),
-        ):
-            with open(self._commit.path(self._name + suffix), "wb") as stream:
-                np.save(stream, array)
+        with open(self._commit.path(self._name + ".runs.npy"), "wb") as stream:
+            np.save(stream, np.array(self._rows, np.int64).reshape(-1, 5))
+        pieces = np.concatenate([np.empty((0, self._ranges, 2), np.int64), *self._pieces])
+        with open(self._commit.path(self._name + ".pieces"), "wb") as stream:
+            stream.write(np.ascontiguousarray(pieces.transpose(1, 0, 2)).astype("<i8").data)
         self._commit.count(runs=len(self._rows), distinct_keys=self._written)
 
 
 def runs_of(folder: str, group: str) -> np.ndarray:
-    """Shard in the group, first row and the row after the last of every run, int64 (runs, 3)."""
+    """Shard in the group, rows [first, stop) and bytes [begin, end) of every run, int64 (runs, 5)."""
     with storage.open_input(storage.join(folder, group + ".runs.npy")) as stream:
         return np.load(stream)
 
@@ -112,16 +117,15 @@ class MatchRuns(Task):
 
     name: str
     folder: str  # of the tasks that wrote runs
-    groups: int
     part: int  # number of the range
     ranges: int
-    runs: int  # in all groups
-    most_keys: int
+    first_runs: tuple[int, ...] = field(repr=False)  # number of the first run of each group, then of all runs
+    most_keys: int = MOST_IN_MEMORY
 
     def run(self, commit: Commit) -> None:
         from gristmill.kernels.key_table import keep_repeated, make_table, repeated_keys
 
-        pieces = [self._pieces(number) for number in range(self.groups)]
+        pieces = [self._pieces(number) for number in range(len(self.first_runs) - 1)]
         total = sum(int((piece[:, 1] - piece[:, 0]).sum()) for piece in pieces)
         passes = -(-total // self.most_keys)
         bounds = np.append(range_bounds(self.ranges, max(1, passes)), np.uint64(2**64 - 1))
@@ -144,15 +148,17 @@ class MatchRuns(Task):
 
     def _pieces(self, group: int) -> np.ndarray:
         """First key and the one after the last of this range in each run of the group, int64 (runs, 2)."""
-        with storage.open_input(storage.join(self.folder, numbered(group) + ".pieces.npy")) as stream:
-            return np.load(stream)[:, self.part].copy()
+        size = (self.first_runs[group + 1] - self.first_runs[group]) * 16
+        with storage.open_input(storage.join(self.folder, numbered(group) + ".pieces")) as stream:
+            stream.seek(self.part * size)
+            return np.frombuffer(stream.read(size), "<i8").reshape(-1, 2)
 
     def _load(
         self, pieces: list[np.ndarray], low: np.uint64, high: np.uint64, last: bool
     ) -> tuple[np.ndarray, np.ndarray]:
         """Keys from `low` up to `high` (with it, if last), run after run, and where each run begins, int64 (runs + 1,)."""
         found: list[np.ndarray] = []
-        starts = np.zeros(self.runs + 1, np.int64)
+        starts = np.zeros(self.first_runs[-1] + 1, np.int64)
         run = 0
         for group, of_group in enumerate(pieces):
             with storage.open_input(storage.join(self.folder, numbered(group) + ".keys")) as stream:
@@ -181,45 +187,87 @@ def _joined(pieces: np.ndarray) -> Iterator[slice]:
 
 
 @dataclass(frozen=True)
-class RepeatedKeys:
-    """The keys of each run that stand twice, as the match tasks found them."""
+class GatherRuns(Task):
+    """The repeated keys of one group from all ranges, run after run."""
 
+    name: str
     folder: str  # of the match tasks
-    runs_folder: str  # of the tasks that wrote the runs
+    group: int
     ranges: int
-    first_runs: tuple[int, ...] = field(repr=False)  # number of the first run of each group, then of all runs
+    first_runs: tuple[int, ...] = field(repr=False)
 
-    def runs(self, group: int, shard: int) -> Iterator[tuple[int, int, np.ndarray]]:
-        """First row, row after the last, and keys of each run of a shard, which is counted within its group.
-
-        Runs without any such keys are left out. Keys uint64, the lowest bit set where an earlier run has the key too.
-        """
-        rows = runs_of(self.runs_folder, numbered(group))
-        mine = np.flatnonzero(rows[:, 0] == shard)
-        if not len(mine):
+    def run(self, commit: Commit) -> None:
+        passes = [found for part in range(self.ranges) for found in self._starts(part)]
+        counts = [np.diff(starts) for _, starts in passes]
+        runs = self.first_runs[self.group + 1] - self.first_runs[self.group]
+        sizes = np.sum(counts, axis=0, dtype=np.int64) if counts else np.zeros(runs, np.int64)
+        begins = np.concatenate([[0], np.cumsum(sizes)])
+        with open(commit.path(self.name + ".starts"), "wb") as stream:
+            stream.write(begins.astype("<i8").data)
+        path = commit.path(self.name + ".keys")
+        with open(path, "wb") as stream:
+            stream.truncate(int(begins[-1]) * 8)
+        commit.count(keys=int(begins[-1]))
+        if not begins[-1]:
             return
-        first = self.first_runs[group] + int(mine[0])
-        places = [list(self._places(part, first, len(mine))) for part in range(self.ranges)]
-        for number, run in enumerate(mine):
-            pieces: list[np.ndarray] = []
-            for part, of_part in enumerate(places):
-                spans = [(starts[number], starts[number + 1]) for starts in of_part]
-                spans = [(start, stop) for start, stop in spans if stop > start]
-                if spans:
-                    pieces += self._read(part, spans)
-            if pieces:
-                yield int(rows[run, 1]), int(rows[run, 2]), np.concatenate(pieces)
+        out = np.memmap(path, "<u8", "r+")
+        filled = begins[:-1].copy()
+        for part, of_part in itertools.groupby(passes, key=lambda found: found[0]):
+            with storage.open_input(storage.join(self.folder, numbered(part) + ".keys")) as stream:
+                for _, starts in of_part:
+                    stream.seek(int(starts[0]) * 8)
+                    keys = np.frombuffer(stream.read(int(starts[-1] - starts[0]) * 8), "<u8")
+                    for run in np.flatnonzero(np.diff(starts)).tolist():
+                        piece = keys[starts[run] - starts[0] : starts[run + 1] - starts[0]]
+                        out[filled[run] : filled[run] + len(piece)] = piece
+                        filled[run] += len(piece)
+        out.flush()
 
-    def _places(self, part: int, first: int, runs: int) -> Iterator[np.ndarray]:
-        """For each pass of a range where the keys of `runs` runs from the first on begin, int64 (runs + 1,)."""
+    def _starts(self, part: int) -> Iterator[tuple[int, np.ndarray]]:
+        """The range, and where in it each run of the group begins, int64 (runs + 1,), for each pass of the range."""
+        first, runs = self.first_runs[self.group], self.first_runs[self.group + 1] - self.first_runs[self.group]
         with storage.open_input(storage.join(self.folder, numbered(part) + ".starts")) as stream:
             passes = int(np.frombuffer(stream.read(8), "<i8")[0])
             for number in range(passes):
                 stream.seek(8 * (1 + number * (self.first_runs[-1] + 1) + first))
-                yield np.frombuffer(stream.read(8 * (runs + 1)), "<i8")
+                yield part, np.frombuffer(stream.read(8 * (runs + 1)), "<i8")
 
-    def _read(self, part: int, spans: list[tuple[int, int]]) -> Iterator[np.ndarray]:
-        with storage.open_input(storage.join(self.folder, numbered(part) + ".keys")) as stream:
-            for start, stop in spans:
-                stream.seek(int(start) * 8)
-                yield np.frombuffer(stream.read(int(stop - start) * 8), "<u8")
+
+class Run(NamedTuple):
+    """Repeated keys of some rows of a shard, or of bytes [begin, end) of one row where end is not 0.
+
+    keys: uint64, the lowest bit set where an earlier run has the key too.
+    """
+
+    first_row: int
+    stop_row: int
+    begin: int
+    end: int
+    keys: np.ndarray
+
+
+@dataclass(frozen=True)
+class RepeatedKeys:
+    """The keys of each run that stand twice, as the gather tasks left them."""
+
+    folder: str  # of the gather tasks
+    runs_folder: str  # of the tasks that wrote the runs
+
+    def runs(self, group: int, shard: int) -> Iterator[Run]:
+        """The runs of a shard, which is counted within its group; those without any such keys are left out."""
+        rows = runs_of(self.runs_folder, numbered(group))
+        mine = np.flatnonzero(rows[:, 0] == shard)
+        if not len(mine):
+            return
+        with storage.open_input(storage.join(self.folder, numbered(group) + ".starts")) as stream:
+            stream.seek(8 * int(mine[0]))
+            starts = np.frombuffer(stream.read(8 * (len(mine) + 1)), "<i8").tolist()
+        if starts[0] == starts[-1]:
+            return
+        with storage.open_input(storage.join(self.folder, numbered(group) + ".keys")) as stream:
+            for number, run in enumerate(mine.tolist()):
+                if starts[number + 1] > starts[number]:
+                    stream.seek(8 * starts[number])
+                    keys = np.frombuffer(stream.read(8 * (starts[number + 1] - starts[number])), "<u8")
+                    first_row, stop_row, begin, end = rows[run, 1:].tolist()
+                    yield Run(first_row, stop_row, begin, end, keys)

@@ -66,7 +66,10 @@ class SurvivorRule(Settings):
 
 def _is_number(kind: pa.DataType) -> bool:
     return (
-        pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_boolean(kind) or pa.types.is_timestamp(kind)
+        pa.types.is_integer(kind)
+        or pa.types.is_floating(kind)
+        or pa.types.is_boolean(kind)
+        or pa.types.is_timestamp(kind)
     )
 
 

@@ -35,6 +35,7 @@ class UrlDedup(KeyedDedup):
         "what may differ: nothing; or scheme, www, a query that begins with utm_, ref or feed, slashes at the end",
         source="C4, c4_utils.py normalize_url [A]",
     )
+
     @property
     def method(self) -> str:
         return "url"

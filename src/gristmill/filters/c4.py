@@ -12,6 +12,8 @@ The code, the paper and later programs differ. `dialect` names whose reading set
     page rules look at        lines that are left    lines that are left the whole page
     a bad word has beside it  no a-z, at both sides  no word character   no word character
 
+`redpajama_v2` is tfds with its terminal marks: . ! ? ”
+
 `tfds` is what made C4. In it page rules are tested line by line in the order of the text, each on lines that the rules
 before it left: a curly bracket in a line without a terminal mark drops nothing. In `datatrove` bad words come last, as they are a
 filter of their own there.
@@ -30,6 +32,7 @@ from pydantic import PrivateAttr, field_validator, model_validator
 
 from gristmill.dataset import Batch
 from gristmill.filters.blocklist import read_words
+from gristmill.filters.by_language import base_language, choose_lists, languages_of
 from gristmill.kernels.text import CUTS, Texts
 from gristmill.stage import Filter, Location, setting
 
@@ -46,6 +49,7 @@ DIALECTS: dict[str, dict[str, Any]] = {
         "max_characters": None,
         "bad_word_neighbours": "no_word_sign",
     },
+    "redpajama_v2": {"terminal_marks": [".", "!", "?", "”"]},
     "paper": {
         "terminal_marks": [".", "?", "!", '"', "”"],
         "ellipsis_ends_lines": True,
@@ -65,6 +69,7 @@ POLICY_PHRASES = (
     "use of cookies",
     "use cookies",
 )
+UNSPACED_LANGUAGES = ("zh", "ja", "th")  # a bad word may stand inside others there
 SUBWORDS = ("sm", "グロ", "女の子", "性")
 
 _CODE = "C4, code"
@@ -82,6 +87,7 @@ class C4(Filter):
 
     kind = "c4"
     abstract: ClassVar[bool] = False
+    version: ClassVar[int] = 2
     makes_cuts = True
     rules = ("too_long", "lorem_ipsum", "curly_bracket", "bad_word", "too_few_sentences")
     values = pa.schema(
@@ -113,9 +119,10 @@ class C4(Filter):
         "bad_words",
         "bad_word_neighbours",
         "allowed_words",
+        "language",
     )
 
-    dialect: Literal["tfds", "datatrove", "paper"] = setting(
+    dialect: Literal["tfds", "datatrove", "paper", "redpajama_v2"] = setting(
         "tfds", "whose reading sets what is not set here", source="the code that made C4"
     )
     min_words_per_line: int | None = setting(
@@ -151,19 +158,23 @@ class C4(Filter):
     )
     lorem_ipsum: bool = setting(True, "drop pages with `lorem ipsum`", source="C4, code and journal")
     curly_bracket: bool = setting(True, "drop pages with `{`", source="C4, code and journal")
-    bad_words: Location | None = setting(
+    bad_words: Location | dict[str, Location] | None = setting(
         None,
-        "file of words, one a line, that drop a page; LDNOOBW has one a language",
-        source="C4 uses LDNOOBW's English list",
+        "file of words, one a line, that drop a page, as LDNOOBW has them; or `{en: file, de: file}`, of which the file of the "
+        "document's language counts",
+        source="C4 uses LDNOOBW's English list, mC4 that of each language",
     )
     bad_word_neighbours: Literal["no_ascii_letter", "no_word_sign", "anything"] = setting(
         "no_ascii_letter",
         "what must stand beside a bad word: a sign that is no a-z (none counts at a line's ends); nothing that belongs "
-        "to words; anything, for Chinese, Japanese and Thai",
+        "to words; anything, as always with lists for Chinese, Japanese and Thai",
         source=f"{_CODE}; mC4 and datatrove: no word character, in the three languages anything",
     )
     allowed_words: list[str] = setting(
         factory=lambda: list(SUBWORDS), doc="entries of `bad_words` that are let be", source="mC4; datatrove"
+    )
+    language: str = setting(
+        "language.code", "the column that names each document's language", source="the stage `language`"
     )
     max_characters: int | None = setting(
         190_000,
@@ -196,15 +207,38 @@ class C4(Filter):
         self._bad_words()
 
     def warm(self) -> None:
-        self.signals(Batch(0, 1, Texts.from_strings([_WARM_TEXT])))
+        batch = Batch(0, 1, Texts.from_strings([_WARM_TEXT]))
+        batch.add_column(self.language, pa.array(["en"]))
+        self.signals(batch)
+
+    @property
+    def needs(self) -> tuple[str, ...]:  # type: ignore[override]
+        return ("text", self.language) if isinstance(self.bad_words, dict) else ("text",)
 
     def _bad_words(self) -> Phrases:
+        """The bad words; the list of each language has its bit."""
         from gristmill.kernels.phrases import phrase_table
 
         if self._bad_word_table is None:
-            words = read_words(str(self.bad_words)) if self.bad_words else []
-            self._bad_word_table = phrase_table([[word for word in words if word not in self.allowed_words]])
+            given = self.bad_words if isinstance(self.bad_words, dict) else {"": self.bad_words}
+            lists = [read_words(str(location)) if location else [] for location in given.values()]
+            self._bad_word_table = phrase_table(
+                [[word for word in own if word not in self.allowed_words] for own in lists]
+            )
         return self._bad_word_table
+
+    def _bad_word_rules(self, batch: Batch) -> tuple[np.ndarray, np.ndarray]:
+        """For each row the bit of the list that counts, int64, and what must stand beside its words, int64."""
+        from gristmill.kernels import c4_lines
+
+        neighbours = {"anything": c4_lines.ANYTHING, "no_word_sign": c4_lines.NO_WORD_SIGN}
+        beside = np.full(batch.rows, neighbours.get(self.bad_word_neighbours, c4_lines.NO_ASCII_LETTER), np.int64)
+        if not isinstance(self.bad_words, dict):
+            return np.ones(batch.rows, np.int64), beside
+        languages = languages_of(batch, self.language)
+        listed = [base_language(language) for language in self.bad_words]
+        beside[[language in UNSPACED_LANGUAGES for language in languages]] = c4_lines.ANYTHING
+        return np.int64(1) << choose_lists(listed, languages, len(listed)).astype(np.int64), beside
 
     def signals(self, batch: Batch) -> Mapping[str, pa.Array | np.ndarray]:
         from gristmill.kernels import c4_lines
@@ -229,7 +263,6 @@ class C4(Filter):
                 line_words[changed] = count_spaced_words(data, start[changed], end[changed], *tables)[:, 0]
         phrases = phrase_table([["lorem ipsum"], ["{"], self.javascript_phrases, self.policy_phrases])
         marks = np.array([ord(mark) for mark in self.terminal_marks or ()], np.int64)
-        neighbours = {"anything": c4_lines.ANYTHING, "no_word_sign": c4_lines.NO_WORD_SIGN}
         fates, found = c4_lines.judge_lines(
             data,
             lines.first,
@@ -244,7 +277,7 @@ class C4(Filter):
             self.page_rules == "whole_page",
             phrases,
             self._bad_words(),
-            neighbours.get(self.bad_word_neighbours, c4_lines.NO_ASCII_LETTER),
+            *self._bad_word_rules(batch),
             abbreviations(),
             lower_case(),
             *tables,

@@ -97,14 +97,14 @@ class DatatroveBlock(Filter):
             module = import_module(module_name) if module_name else None
         except ImportError as error:
             hint = f"pip install {error.name.partition('.')[0]}" if error.name else "check the path"
-            raise UserError(f"{self.name}: {self.block} cannot be imported: {error}", hint=hint) from error
+            raise UserError(f"{self.block} cannot be imported: {error}", hint=hint) from error
         found = getattr(module, name, None)
         if found is None:
             known = [other for other, value in vars(module).items() if isinstance(value, type)] if module else []
-            raise UserError(f"{self.name}: no class {name!r} in {module_name or 'nothing'}.{nearest(name, known)}")
+            raise UserError(f"no class {name!r} in {module_name or 'nothing'}.{nearest(name, known)}")
         if not (isinstance(found, type) and issubclass(found, BaseFilter | BaseFormatter)):
             raise UserError(
-                f"{self.name}: {self.block} is neither a filter nor a formatter of datatrove",
+                f"{self.block} is neither a filter nor a formatter of datatrove",
                 hint="it must derive from BaseFilter or BaseFormatter",
             )
         return found
@@ -114,32 +114,27 @@ class DatatroveBlock(Filter):
         cls = self.block_class()
         taken = inspect.signature(cls).parameters
         if "seed" in taken and self.args.get("seed") is None:
-            raise UserError(
-                f"{self.name}: {self.block} draws at random and has no seed", hint="give args: {seed: 1}, or any number"
-            )
+            raise UserError(f"{self.block} draws at random and has no seed", hint="give args: {seed: 1}, or any number")
         try:
             return cls(**self.args)
         except ImportError as error:
             raise self._lacks(error) from error
         except TypeError as error:
             names = ", ".join(name for name in taken if name != "exclusion_writer")
-            raise UserError(f"{self.name}: {self.block}: {error}", hint=f"it takes {names}") from error
+            raise UserError(f"{self.block}: {error}", hint=f"it takes {names}") from error
 
     def _lacks(self, error: ImportError) -> UserError:
         text = " ".join(str(error).split())
         name = error.name.partition(".")[0] if error.name else ""
         hint = f"pip install {name}" if name else "pip install what it names, or datatrove[processing]"
-        return UserError(f"{self.name}: {self.block} lacks a package: {text}", hint=hint)
+        return UserError(f"{self.block} lacks a package: {text}", hint=hint)
 
     def bundled_files(self) -> tuple[str, ...]:
         """The file that holds the class: another version of it comes to another result."""
         return (inspect.getfile(self.block_class()),)
 
     def check(self) -> None:
-        self.make()
-
-    def warm(self) -> None:
-        """Let the block see a sentence: some packages are only missed then."""
+        """Also lets the block see a sentence: some packages are only missed then."""
         from datatrove.data import Document
 
         try:

@@ -22,8 +22,10 @@ import pyarrow as pa
 from pydantic import field_validator, model_validator
 
 from gristmill.dataset import Batch
+from gristmill.filters import fineweb2
+from gristmill.filters.by_language import LanguageLimits, Limit, above, below
 from gristmill.kernels.text import Texts
-from gristmill.stage import Filter, setting
+from gristmill.stage import setting
 
 DIALECTS: dict[str, dict[str, Any]] = {
     "datatrove": {},
@@ -40,7 +42,7 @@ def _share(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
     return np.divide(part, whole, out=np.zeros(len(part)), where=whole > 0).astype(np.float32)
 
 
-class FineWeb(Filter):
+class FineWeb(LanguageLimits):
     """Drop texts of lists and menus: lines that do not end, short lines, repeated lines, many newlines.
 
     A limit of null turns its rule off. Blank lines count for nothing but newlines.
@@ -48,6 +50,7 @@ class FineWeb(Filter):
 
     kind = "fineweb"
     abstract: ClassVar[bool] = False
+    version: ClassVar[int] = 2
     rules = ("empty", "unended_lines", "short_lines", "duplicate_line_characters", "newlines_per_word")
     values = pa.schema(
         [
@@ -59,15 +62,17 @@ class FineWeb(Filter):
         ]
     )
     signal_settings = ("words", "terminal_marks", "short_line")
+    presets = {"fineweb2": fineweb2.FINEWEB}
 
     dialect: Literal["datatrove", "paper"] = setting(
         "datatrove",
         "whose reading sets what is not set here and whether a value at its limit passes",
         source="datatrove 0.10",
     )
-    words: Literal["unicode", "whitespace"] = setting(
+    words: Literal["unicode", "english", "whitespace", "spacy", "icu"] = setting(
         "unicode",
-        "what a word is: Unicode's word boundaries, or white space",
+        "what a word is: by Unicode's boundaries; near spaCy's for English; by white space; by spaCy itself (slow; extra "
+        "`spacy`); by ICU, with its dictionaries (extra `icu`)",
         source="near datatrove's spaCy words",
     )
     terminal_marks: list[str] | None = setting(
@@ -145,27 +150,31 @@ class FineWeb(Filter):
         }
 
     def decide(self, batch: Batch) -> np.ndarray:
+        limits = self.limits(batch)
         ended = self.value(batch, "ended_lines")
-        unended = self._below(ended, self.min_ended_lines)
+        unended = self._below(ended, limits["min_ended_lines"])
         if self.allow_no_ended_line:
             unended &= ended > 0
         return self.first_rule(
             self.value(batch, "lines") == 0,
             unended,
-            self._above(self.value(batch, "short_lines"), self.max_short_lines),
-            self._above(self.value(batch, "duplicate_line_characters"), self.max_duplicate_line_characters),
-            self._above(self.value(batch, "newlines_per_word"), self.max_newlines_per_word),
+            self._above(self.value(batch, "short_lines"), limits["max_short_lines"]),
+            self._above(self.value(batch, "duplicate_line_characters"), limits["max_duplicate_line_characters"]),
+            self._above(self.value(batch, "newlines_per_word"), limits["max_newlines_per_word"]),
         )
 
-    def _below(self, values: np.ndarray, limit: float | None) -> np.ndarray:
-        if limit is None:
-            return np.zeros(len(values), bool)
-        return values <= np.float32(limit) if self.dialect == "paper" else values < np.float32(limit)
+    def _below(self, values: np.ndarray, limit: Limit) -> np.ndarray:
+        at_limit = self.dialect == "paper" and limit is not None
+        return below(values, limit) | (at_limit and values == np.asarray(limit, np.float32))
 
-    def _above(self, values: np.ndarray, limit: float | None) -> np.ndarray:
-        if limit is None:
-            return np.zeros(len(values), bool)
-        return values >= np.float32(limit) if self.dialect == "paper" else values > np.float32(limit)
+    def _above(self, values: np.ndarray, limit: Limit) -> np.ndarray:
+        at_limit = self.dialect == "paper" and limit is not None
+        return above(values, limit) | (at_limit and values == np.asarray(limit, np.float32))
+
+    def check(self) -> None:
+        from gristmill.kernels.library_words import check_reading
+
+        check_reading(self.words)
 
     def warm(self) -> None:
         self.signals(Batch(0, 1, Texts.from_strings([_WARM_TEXT])))

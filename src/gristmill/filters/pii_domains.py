@@ -35,8 +35,9 @@ KINDS = ("emails", "ips", "phones")
 class PiiDomains(GlobalStage):
     """Drop every document of the domains on which much personal data was found.
 
-    It reads the hits that a `pii` stage before it counted, in all documents that no stage drops. Documents without a usable
-    URL stay. The domains found, with their documents and hits, are written to `found/*.parquet` in the stage's folder.
+    It reads the hits that a `pii` stage before it counted, in all documents that are left and in those that this stage dropped
+    itself for their hits. Documents without a usable URL stay. The domains found, with their documents and hits, are written to
+    `found/*.parquet` in the stage's folder.
     """
 
     kind = "pii_domains"
@@ -86,7 +87,9 @@ class PiiDomains(GlobalStage):
         if not scope.shards:
             return
         ranges = max(1, -(-sum(scope.rows) * DOMAIN_BYTES // scope.memory))
-        tally = scope.phase("tally", [Tally(numbered(n), self.name, s, ranges) for n, s in enumerate(scope.shards)])
+        tally = scope.phase(
+            "tally", [Tally(numbered(n), self.name, self.pii, s, ranges) for n, s in enumerate(scope.shards)]
+        )
         yield tally
         names = tuple(task.name for task in tally.tasks)
         limits = self.min_hits_per_document, self.min_documents
@@ -148,6 +151,7 @@ class Tally(Task):
 
     name: str
     stage: str
+    pii: str
     shard: ShardRef
     ranges: int
 
@@ -155,7 +159,10 @@ class Tally(Task):
         parts = [TALLY.empty_table()]
         columns = (f"{self.stage}.domain", f"{self.stage}.hits")
         for batch in self.shard.batches(columns):
-            known = pc.and_(pa.array(batch.keep), batch.column(columns[0]).is_valid())
+            counts = np.ones(batch.rows, bool)
+            for stage, reasons in batch.drops:
+                counts &= np.asarray(reasons.is_null()) | (stage == self.pii)
+            known = pc.and_(pa.array(counts), batch.column(columns[0]).is_valid())
             domains = batch.column(columns[0]).filter(known)
             hits = batch.column(columns[1]).filter(known).cast(pa.int64())
             ones = pa.array(np.ones(len(domains), np.int64))

@@ -29,6 +29,7 @@ from gristmill.stage import GlobalStage, Phase, Scope, Task, setting
 
 COUNTS = pa.schema([("group", pa.string()), ("bin", pa.int64()), ("count", pa.int64())])
 LIMITS = pa.schema([("group", pa.string()), ("documents", pa.int64()), ("limit", pa.float32()), ("kept", pa.int64())])
+MOST_ROWS = 1 << 20  # of counts read before they are summed
 _HALF = 16
 _SIGN = np.uint32(1 << 31)
 
@@ -121,10 +122,13 @@ def group_names(shard: ShardRef, batch: Batch, stage: str) -> pa.Array:
 
 def _read(folder: str, names: tuple[str, ...]) -> pa.Table:
     """The sum of the counts that some tasks wrote, ascending by group, the best bin first."""
-    table = COUNTS.empty_table()
+    parts = [COUNTS.empty_table()]
     for name in names:
         with storage.open_input(storage.join(folder, f"{name}.parquet")) as stream:
-            table = _summed(pa.concat_tables([table, pq.read_table(stream)]))
+            parts.append(pq.read_table(stream))
+        if sum(part.num_rows for part in parts[1:]) > max(MOST_ROWS, parts[0].num_rows):
+            parts = [_summed(pa.concat_tables(parts))]
+    table = _summed(pa.concat_tables(parts))
     return table.sort_by([("group", "ascending"), ("bin", "descending")])
 
 

@@ -133,8 +133,8 @@ def _apart(code, beside, case, blocks, traits):
 
 
 @leaf
-def _bad_word_in(data, start, end, words, beside, case, blocks, traits):
-    """Whether one of the words stands in data[start:end] with the right neighbours.
+def _bad_word_in(data, start, end, words, lists, beside, case, blocks, traits):
+    """Whether a word of the lists with these bits stands in data[start:end] with the right neighbours.
 
     `NO_ASCII_LETTER` asks for a neighbour on both sides, as TFDS does: there, no word at either end of a line counts.
     """
@@ -150,7 +150,7 @@ def _bad_word_in(data, start, end, words, beside, case, blocks, traits):
                 node = follow(node, lowered(code, case), words)
                 if node < 0:
                     break
-                if words.groups[node]:
+                if words.groups[node] & lists:
                     if beside == ANYTHING:
                         return True
                     if after == end:
@@ -178,6 +178,7 @@ def judge_lines(
     whole_page,
     phrases,
     bad_words,
+    bad_lists,
     beside,
     abbreviations,
     case,
@@ -189,7 +190,8 @@ def judge_lines(
     starts, ends: lines stripped, citations out; words, longest: words of each line and code points of its longest.
     max_word_length, min_words: -1 for no rule. marks: int64, code points that end a line well, none for no rule; dots_end:
     whether three full stops do. whole_page: page rules look at every line, not only at those that the line rules before them
-    leave. phrases: the table of lorem ipsum, the bracket, and what takes lines out; bad_words: theirs; beside: see above.
+    leave. phrases: the table of lorem ipsum, the bracket, and what takes lines out; bad_words: theirs; bad_lists, beside: int64
+    (rows,), bits of the lists that count for each row, and what must stand beside their words, see above.
     """
     fates = np.empty(len(starts), np.int8)
     found = np.zeros((len(first) - 1, COLUMNS), np.int32)
@@ -219,7 +221,9 @@ def judge_lines(
             if fate == KEPT and here & POLICY_BIT:
                 fate = POLICY
             looked_at = found[row, BAD_WORD] < 0 and (whole_page or fate == KEPT)
-            if looked_at and _bad_word_in(data, start, end, bad_words, beside, case, blocks, traits):
+            if looked_at and _bad_word_in(
+                data, start, end, bad_words, bad_lists[row], beside[row], case, blocks, traits
+            ):
                 found[row, BAD_WORD] = number
             if fate == KEPT:
                 found[row, SENTENCES] += sentences_in(data, start, end, abbreviations, case, blocks, traits)

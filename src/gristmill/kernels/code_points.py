@@ -31,10 +31,12 @@ MID_NUMBER = 10
 MID_BOTH = 11
 SINGLE_QUOTE = 12
 DOUBLE_QUOTE = 13
-SINGLE = 14  # scripts written without spaces: each code point, with its marks, stands for a word
+SINGLE = 14  # scripts written without spaces: each base letter, with its marks, stands for a word
 REGIONAL = 15
 PICTOGRAPH = 16
 OTHER = 17
+LEADING = 18  # vowels of Thai and Lao that stand before their consonant, though they sound behind it
+TRAILING = 19  # vowels and signs of theirs that are letters to Unicode and belong to what stands before
 CLASS_MASK = 31
 
 LETTER = 1 << 5  # str.isalpha
@@ -74,9 +76,19 @@ _HIRAGANA = "3041-3096 309D-309F 1B001-1B11F 1F200"
 _HAN = "3005-3007 3021-3029 3038-303B 3400-4DBF 4E00-9FFF F900-FAFF 17000-18D08 1B170-1B2FB 20000-33FFF"
 _HANGUL = "1100-11FF 3130-318F A960-A97F AC00-D7FF FFA0-FFDC"
 _SOUTH_EAST_ASIAN = "E00-EFF 1000-109F 1780-17FF 1950-19DF 1A20-1AAF A9E0-A9FF AA60-AADF 11700-1174F"  # Line_Break=SA
+_LEADING = "E40-E44 EC0-EC4 AAB5-AAB6 AAB9 AABB-AABC"  # Logical_Order_Exception
+_TRAILING = "E2F-E30 E32-E33 E45-E46 EAF-EB0 EB2-EB3 EBD EC6"
 _HEBREW = "5D0-5EA 5EF-5F2 FB1D-FB4F"
 _PICTOGRAPHS = "A9 AE 203C 2049 2122 2139 2190-2BFF 3030 303D 3297 3299 1F000-1F1E5 1F201-1F3FA 1F400-1FAFF"
-_ASSIGNED = (range(0x34000), range(0xE0000, 0xE1000))  # beyond: unassigned or private use
+_LETTERS = (range(0x3400, 0x4DC0), range(0x4E00, 0x9FFD), range(0xAC00, 0xD7A4), range(0x20000, 0x2A6DE))  # all Lo
+_ASSIGNED = (
+    range(0x3400),
+    range(0x4DC0, 0x4E00),
+    range(0x9FFD, 0xAC00),
+    range(0xD7A4, 0x20000),
+    range(0x2A6DE, 0x34000),
+    range(0xE0000, 0xE1000),
+)  # beyond: unassigned or private use
 
 
 @cache
@@ -89,6 +101,8 @@ def code_point_tables() -> tuple[np.ndarray, np.ndarray]:
     by_category = {category: _flags(category) | _word_class(category) for category in _CATEGORIES}
     for assigned in _ASSIGNED:
         entries[assigned.start : assigned.stop] = [by_category[unicodedata.category(chr(cp))] for cp in assigned]
+    for letters in _LETTERS:
+        entries[letters.start : letters.stop] = by_category["Lo"]
     spaces = [cp for cp in range(0x3001) if chr(cp).isspace()]
     entries[spaces] |= SPACE
     _set_class(entries, [*spaces, *range(0x20), *range(0x7F, 0xA0), 0x200B, 0xFFFE, 0xFFFF], SEPARATOR)
@@ -100,6 +114,8 @@ def code_point_tables() -> tuple[np.ndarray, np.ndarray]:
     _set_class(entries, expand(_HEBREW), HEBREW, only=(LETTER_CLASS,))
     for script in (_HIRAGANA, _HAN, _SOUTH_EAST_ASIAN):
         _set_class(entries, expand(script), SINGLE, only=(LETTER_CLASS, OTHER))
+    _set_class(entries, expand(_LEADING), LEADING)
+    _set_class(entries, expand(_TRAILING), TRAILING)
     _set_class(entries, expand(_KATAKANA), KATAKANA)
     _set_class(entries, expand(_MID_LETTER), MID_LETTER)
     _set_class(entries, expand(_MID_NUMBER), MID_NUMBER)
@@ -111,13 +127,9 @@ def code_point_tables() -> tuple[np.ndarray, np.ndarray]:
         entries[expand(script)] |= EAST_ASIAN
     entries[expand(SIGNS)] |= SIGN
     entries[expand(TERMINALS)] |= SIGN | TERMINAL
-    unique, blocks = np.unique(entries.reshape(-1, 256), axis=0, return_inverse=True)
-    blocks = blocks.reshape(-1)
-    first = int(blocks[0])  # move the block of ASCII to the front
-    order = np.arange(len(unique))
-    order[[0, first]] = order[[first, 0]]
-    place = np.argsort(order)
-    tables = place[blocks].astype(np.uint16), np.ascontiguousarray(unique[order]).reshape(-1)
+    numbers: dict[bytes, int] = {}
+    blocks = [numbers.setdefault(block.tobytes(), len(numbers)) for block in entries.reshape(-1, 256)]
+    tables = np.array(blocks, np.uint16), np.frombuffer(b"".join(numbers), np.uint16)
     for table in tables:
         table.flags.writeable = False
     return tables

@@ -22,8 +22,8 @@ from gristmill.kernels.key_table import even, filter_place, find
 from gristmill.kernels.leaf import leaf
 from gristmill.kernels.word_hash import HASH_BASE, mix
 
-WORDS, BYTES = 0, 1
-READINGS = {"words": WORDS, "bytes": BYTES}
+WORDS, BYTES, IDS = 0, 1, 2
+READINGS = {"words": WORDS, "bytes": BYTES, "ids": IDS}
 
 
 def sampled_length(length: int) -> int:
@@ -94,6 +94,10 @@ def next_token(data, at, end, reading, blocks, traits, values):
     if reading == BYTES:
         if at < end:
             return at, at + 1, values[data[at]]
+        return end, end, np.uint64(0)
+    if reading == IDS:  # data holds ids in the place of bytes
+        if at < end:
+            return at, at + 1, mix((np.uint64(data[at]) + np.uint64(1)) * HASH_BASE)
         return end, end, np.uint64(0)
     return next_word(data, at, end, blocks, traits)
 
@@ -175,7 +179,7 @@ def sample_minimisers(data, offsets, keep, row, length, reading, blocks, traits,
 @leaf
 def most_grams(size, length, reading):
     """Most grams that a text of `size` bytes can have."""
-    tokens = size if reading == BYTES else (size + 1) // 2
+    tokens = (size + 1) // 2 if reading == WORDS else size
     return max(0, tokens - length + 1)
 
 
@@ -306,3 +310,52 @@ def covered_spans(
 def most_spans(offsets: np.ndarray, length: int) -> int:
     """Most spans that texts can have: disjoint, each of `length` bytes at least."""
     return int((np.diff(offsets) // length).sum())
+
+
+@njit(cache=True, nogil=True)
+def piece_edges(data, first, end, size, length, reading, blocks, traits, values, edges):
+    """Cut data[first:end] at tokens into pieces of `size` bytes or a little more; returns how many.
+
+    edges: int64 (room, 2), set to where each piece begins, and where the gram ends that begins with the last token before the
+    next piece. A piece without a whole gram is left out.
+    """
+    count = 1
+    edges[0, 0] = first
+    at = first
+    waiting = 0  # tokens until the last gram of the piece before is whole
+    while True:
+        start, at, _ = next_token(data, at, end, reading, blocks, traits, values)
+        if start == end:
+            break
+        if start - edges[count - 1, 0] >= size and waiting == 0 and count < len(edges):
+            edges[count, 0] = start
+            edges[count - 1, 1] = start
+            count += 1
+            waiting = length - 1
+        if waiting > 0:
+            waiting -= 1
+            if waiting == 0:
+                edges[count - 2, 1] = at
+    if count > 1 and waiting > 0:  # the last piece has too few tokens for a gram
+        count -= 1
+    edges[count - 1, 1] = end
+    return count
+
+
+@njit(cache=True, nogil=True)
+def join_touching(data, offsets, rows, starts, ends, reading, blocks, traits, values):
+    """Join spans of a row that overlap or have no token between them, in place; returns how many are left.
+
+    rows ascending, starts ascending within a row.
+    """
+    count = 0
+    for span in range(len(rows)):
+        if count > 0 and rows[span] == rows[count - 1]:
+            first = offsets[rows[span]]
+            begin, stop = first + ends[count - 1], first + starts[span]
+            if begin >= stop or next_token(data, begin, stop, reading, blocks, traits, values)[0] == stop:
+                ends[count - 1] = max(ends[count - 1], ends[span])
+                continue
+        rows[count], starts[count], ends[count] = rows[span], starts[span], ends[span]
+        count += 1
+    return count

@@ -38,14 +38,15 @@ def _sieve(keys, count, counters, repeats):
 def repeated_ngrams(first, hashes, characters, orders):
     """The commonest n-gram of each row, and the words that stand in any n-gram that occurs more than once.
 
-    orders: ascending sizes n. Returns int64 (rows, orders, 4): occurrences of the commonest n-gram (0 when the row has fewer
-    words than n); its code points, of the earliest among those equally common; of the longest among them; and the code points
-    of words in repeated n-grams, each word counted once.
+    orders: ascending sizes n. Returns int64 (rows, orders, 5): occurrences of the commonest n-gram (0 when the row has fewer
+    words than n); its code points, of the earliest among those equally common; of the longest among them; the code points
+    of words in repeated n-grams, each word counted once; and the code points of all copies of repeated n-grams, words in
+    several of them counted several times.
 
     An n-gram occurs twice only where the shorter one at its place does too, so each size looks only at those places.
     """
     rows = len(first) - 1
-    found = np.zeros((rows, len(orders), 4), np.int64)
+    found = np.zeros((rows, len(orders), 5), np.int64)
     most = most_entries(first)
     size = table_size(most)
     table = np.empty(size, np.uint64)
@@ -114,8 +115,10 @@ def repeated_ngrams(first, hashes, characters, orders):
                 place = places[candidate]
                 if occurrences[slots[candidate]] < 2:
                     continue
-                for word in range(max(place, covered), place + n):
-                    found[row, order, 3] += characters[base + word]
+                for word in range(place, place + n):
+                    length = characters[base + word]
+                    found[row, order, 4] += length
+                    found[row, order, 3] += length if word >= covered else 0
                 covered = place + n
                 places[kept], keys[kept] = place, keys[candidate]
                 kept += 1

@@ -11,6 +11,7 @@ import numpy as np
 from numba import njit
 
 from gristmill.kernels.code_points import ALPHANUMERIC, DIGIT, SPACE, decode, trait
+from gristmill.kernels.eight_bytes import every, flags_below, flags_equal, flags_not_ascii, load_block
 from gristmill.kernels.leaf import leaf
 
 EMAIL, IP, PHONE = 0, 1, 2
@@ -20,6 +21,8 @@ PUBLIC, ALL, UNCHECKED = 1, 2, 3  # which IP addresses count: global ones, valid
 _AT, _DOT, _HYPHEN, _UNDERSCORE, _OPEN, _CLOSE = 0x40, 0x2E, 0x2D, 0x5F, 0x28, 0x29
 _ZERO, _NINE = 0x30, 0x39
 _NOWHERE = -1
+_NONE = np.uint64(0)
+_ATS, _DOTS, _ZEROS, _TENS = every(_AT), every(_DOT), every(_ZERO), every(10)
 
 
 def _byte_table(members: bytes) -> np.ndarray:
@@ -34,6 +37,32 @@ ATOM = _byte_table(_LETTERS_DIGITS + b"!#$%&'*+/=?^_`{|}~-")  # of a local part,
 LABEL = _byte_table(_LETTERS_DIGITS)  # at both ends of a label of a domain, FineWeb
 AROUND = _byte_table(b".@,?!;:)(")  # with white space: what Dolma's pattern takes along before and behind an address
 ENDS_DOMAIN = _byte_table(b"@,?!;:)(")  # with white space: what no domain holds, Dolma
+
+
+# -- what to look at ---------------------------------------------------------------------------------------------------
+
+
+@leaf
+def _next_byte(data, at, end, block_of_it, byte):
+    """The next place from `at` on where this byte stands, or `end`."""
+    while at + 8 <= end and flags_equal(load_block(data, at), block_of_it) == _NONE:
+        at += 8
+    while at < end and data[at] != byte:
+        at += 1
+    return at
+
+
+@leaf
+def _next_digit(data, at, end):
+    """The next place from `at` on where a digit, or anything beyond ASCII, stands, or `end`."""
+    while at + 8 <= end:
+        block = load_block(data, at)
+        if flags_below(block ^ _ZEROS, _TENS) | flags_not_ascii(block) != _NONE:
+            break
+        at += 8
+    while at < end and data[at] < 0x80 and not _ZERO <= data[at] <= _NINE:
+        at += 1
+    return at
 
 
 # -- one code point ---------------------------------------------------------------------------------------------------
@@ -277,9 +306,7 @@ def _is_loose_email(data, start, end):
 
 @leaf
 def _ip_start(data, at, stop):
-    """Where the first number of an address begins in the digits [at, stop) before a dot: as far to the left as it can."""
-    if stop - at > 3:
-        at = stop - 3
+    """Where the first number of an address begins in the one to three digits [at, stop) before a dot: as far left as it can."""
     if stop - at == 3 and not _fits(data, at):
         at += 1
     return at
@@ -463,9 +490,11 @@ def find_personal_data(
         emails = 0
         done = base
         if email_reading:
-            for at in range(base, end):
-                if data[at] != _AT or at < done:
-                    continue
+            at = base - 1
+            while True:
+                at = _next_byte(data, max(at + 1, done), end, _ATS, _AT)
+                if at == end:
+                    break
                 if email_reading == FINEWEB:
                     start = core = _local_start(data, at, done, base, atom, blocks, traits)
                     core_end = stop = _NOWHERE
@@ -486,10 +515,10 @@ def find_personal_data(
         numbers = emails
         if phones:
             done, at = base, base
-            while at < end:
-                if data[at] < _ZERO or (_NINE < data[at] < 0x80):
-                    at += 1
-                    continue
+            while True:
+                at = _next_digit(data, at, end)
+                if at == end:
+                    break
                 if data[at] >= 0x80 and not _is_digit(data, at, end, blocks, traits):
                     at = _next(data, at, end)
                     continue
@@ -510,30 +539,29 @@ def find_personal_data(
                 at = stop
         count = numbers
         if ips:
-            at = base
+            done = base
+            stop = base - 1  # the dot behind the first number
             email = 0
-            while at < end:
-                if data[at] < _ZERO or data[at] > _NINE:
-                    at += 1
-                    continue
-                stop = at
-                while stop < end and _ZERO <= data[stop] <= _NINE:
-                    stop += 1
-                if stop + 5 >= end or data[stop] != _DOT:
-                    at = stop
-                    continue
-                start = _ip_start(data, at, stop)
+            while True:
+                stop = _next_byte(data, max(stop + 1, done), end, _DOTS, _DOT)
+                if stop + 5 >= end:
+                    break
                 if email_reading == FINEWEB:  # datatrove looks for these in what it has left of the addresses
-                    while email < emails and found[email, 4] <= start:
+                    while email < emails and found[email, 4] <= stop:
+                        done = max(done, found[email, 4])
                         email += 1
-                    if email < emails and found[email, 3] <= start:
-                        at = found[email, 4]
+                    if email < emails and found[email, 3] <= stop:
                         continue
+                first_digit = stop
+                while first_digit > done and stop - first_digit < 3 and _ZERO <= data[first_digit - 1] <= _NINE:
+                    first_digit -= 1
+                if first_digit == stop:
+                    continue
+                start = _ip_start(data, first_digit, stop)
                 stop_ip = _ip_end(data, start, end)
                 if stop_ip < 0:
-                    at = stop
                     continue
-                at = stop_ip
+                done = stop_ip
                 if ips != UNCHECKED and not _is_address(data, start, stop_ip, ips == PUBLIC):
                     continue
                 if window >= 0 and _stands_near(data, start, stop_ip, base, end, window, words, word_ends):

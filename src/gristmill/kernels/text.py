@@ -41,10 +41,11 @@ class Texts:
         wide = pa.types.is_large_string(column.type) or pa.types.is_large_binary(column.type)
         _, ends, data = column.buffers()
         dtype = np.int64 if wide else np.int32
-        if len(column) == 0 or ends is None:
-            return cls(np.empty(0, np.uint8), np.zeros(1, np.int64))
-        offsets = np.frombuffer(ends, dtype)[column.offset : column.offset + len(column) + 1].astype(np.int64)
         raw = np.frombuffer(data, np.uint8) if data is not None else np.empty(0, np.uint8)
+        if len(column) == 0 or ends is None:
+            raw, offsets = raw[:0], np.zeros(1, np.int64)
+        else:
+            offsets = np.frombuffer(ends, dtype)[column.offset : column.offset + len(column) + 1].astype(np.int64)
         raw.flags.writeable = False  # numba compiles a kernel once more for writable arrays
         return cls(raw[offsets[0] : offsets[-1]], offsets - offsets[0])
 

@@ -21,7 +21,7 @@ from gristmill.kernels import words as word_kernels
 from gristmill.kernels.code_points import code_point_tables
 from gristmill.kernels.text import Texts
 
-WordReading = Literal["unicode", "english", "whitespace"]
+WordReading = Literal["unicode", "english", "whitespace", "spacy", "icu", "word_punct"]
 
 
 class Spans:
@@ -127,14 +127,32 @@ class TextIndex:
         return Spans(texts, *found)
 
     def words(self, reading: WordReading = "unicode") -> Words:
-        """Words by Unicode's rules (kernels.words) or near spaCy's English ones (kernels.english_words), punctuation marks
-        included, or what white space separates."""
+        """Words by Unicode's rules (kernels.words) or near spaCy's English ones (kernels.english_words), by spaCy or ICU
+        themselves (kernels.library_words), by kernels.word_punct, in all of these with punctuation marks; or what white space
+        separates."""
         if reading not in self._words:
-            if reading == "english":
-                from gristmill.kernels.english_words import segment_english
-
-                found = segment_english(self.texts)
-            else:
-                found = word_kernels.segment(self.texts, reading)
-            self._words[reading] = Words(self.texts, *found)
+            self._words[reading] = Words(self.texts, *_segment(self.texts, reading))
         return self._words[reading]
+
+    @cached_property
+    def normalised(self) -> TextIndex:
+        """The index of the texts as RedPajama-V2 normalises them (kernels.redpajama_text)."""
+        from gristmill.kernels.redpajama_text import normalise
+
+        return TextIndex(normalise(self.texts))
+
+
+def _segment(texts: Texts, reading: WordReading) -> tuple[np.ndarray, ...]:
+    if reading == "english":
+        from gristmill.kernels.english_words import segment_english
+
+        return segment_english(texts)
+    if reading == "word_punct":
+        from gristmill.kernels.word_punct import segment_word_punct
+
+        return segment_word_punct(texts)
+    if reading in ("spacy", "icu"):
+        from gristmill.kernels import library_words
+
+        return library_words.segment_by_spacy(texts) if reading == "spacy" else library_words.segment_by_icu(texts)
+    return word_kernels.segment(texts, reading)

@@ -4,8 +4,12 @@
   - white space and control characters separate words and are none; a format character alone is none either;
   - a run of full stops is one word, so that an ellipsis is;
   - the colon does not join letters (ICU's tailoring).
-Punctuation marks are words of their own; `flags` tells them apart. In scripts written without spaces (Han, Hiragana, Thai, Lao,
-Khmer, Burmese …) every base character with its marks is a word, since their words need a dictionary.
+Punctuation marks are words of their own; `flags` tells them apart.
+
+The words of scripts written without spaces need a dictionary (`words: icu` has them). Without one, a word here is
+  - in Chinese and Japanese: one Han character, one Hiragana, a run of Katakana;
+  - in Thai, Lao, Khmer and Burmese: a base letter with its marks, together with what no syllable is written without: the vowel
+    before it, the vowels and signs behind it, a consonant stacked under it, a final consonant silenced by an asat.
 """
 
 from __future__ import annotations
@@ -22,6 +26,7 @@ from gristmill.kernels.code_points import (
     FORMAT,
     HEBREW,
     JOINER,
+    LEADING,
     LETTER_CLASS,
     MID_BOTH,
     MID_LETTER,
@@ -31,8 +36,10 @@ from gristmill.kernels.code_points import (
     REGIONAL,
     SEPARATOR,
     SIGN,
+    SINGLE,
     SINGLE_QUOTE,
     SPACE,
+    TRAILING,
     code_point_tables,
     decode,
     trait,
@@ -45,6 +52,7 @@ NOT_SIGNS = 1  # flag of a word in which not every code point is a sign: what da
 BEGINS_ALPHANUMERIC = 2  # flag of a word whose first code point is a letter or a number: what DCLM counts as a word
 FLAG_MASK = ~CLASS_MASK
 FULL_STOP = 0x2E
+ASAT, DOT_BELOW = 0x103A, 0x1037
 WHITESPACE, UNICODE = 0, 1
 READINGS = {"whitespace": WHITESPACE, "unicode": UNICODE}
 
@@ -67,6 +75,23 @@ def _class_at(data, at, end, blocks, traits):
         return np.int64(0)
     code, _ = decode(data, at, end)
     return trait(blocks, traits, code) & CLASS_MASK
+
+
+@leaf
+def _stacks(code):
+    """Whether a mark puts the next consonant under the one before: Khmer's coeng, Burmese's virama, Tai Tham's sakot."""
+    return code == 0x17D2 or code == 0x1039 or code == 0x1A60
+
+
+@leaf
+def _is_silenced(code, data, at, end):
+    """Whether the Burmese consonant `code`, which ends at `at`, has an asat: it ends the syllable before it."""
+    if not 0x1000 <= code <= 0x1021 or at >= end:
+        return False
+    mark, at = decode(data, at, end)
+    if mark == DOT_BELOW and at < end:
+        mark, _ = decode(data, at, end)
+    return mark == ASAT
 
 
 @leaf
@@ -117,13 +142,22 @@ def _word_end(data, at, end, kind, blocks, traits):
         at = _past_marks(data, at, end, blocks, traits)
         if _class_at(data, at, end, blocks, traits) == REGIONAL:
             at = decode(data, at, end)[1]
-    while at < end and data[at] >= 0x80:  # marks, and what a joiner joins to a pictograph
+    syllabic = kind in (SINGLE, LEADING)
+    open_syllable = kind == LEADING  # its consonant is still to come
+    while at < end and data[at] >= 0x80:  # marks, what a joiner joins to a pictograph, the rest of a syllable
         code, after = decode(data, at, end)
         next_kind = trait(blocks, traits, code) & CLASS_MASK
         if FORMAT <= next_kind <= JOINER:
             at = after
+            if syllabic and _stacks(code):
+                open_syllable = True
             if next_kind == JOINER and _class_at(data, at, end, blocks, traits) == PICTOGRAPH:
                 at = decode(data, at, end)[1]
+        elif syllabic and next_kind == SINGLE and (open_syllable or _is_silenced(code, data, after, end)):
+            at = after
+            open_syllable = False
+        elif syllabic and next_kind == TRAILING:
+            at = after
         else:
             break
     return at

@@ -80,6 +80,21 @@ def write_order(
     The last document of a component is cut where its target is reached, so that every count is exact; where targets
     are documents nothing is cut.
     """
+    taken = np.zeros(len(populations), np.int64)
+    entries = 0
+    with pa.OSFile(path, "wb") as stream, pa.ipc.new_file(stream, SCHEMA) as writer:
+        for batch in order_batches(populations, targets, seed, memory, scratch or path + ".scratch"):
+            writer.write_batch(batch)
+            component, tokens = (batch.column(name).to_numpy() for name in ("component", "tokens"))
+            taken += np.bincount(component, tokens, len(taken)).astype(np.int64)  # exact: far below 2 ** 53
+            entries += batch.num_rows
+    return Written(entries, tuple(taken.tolist()))
+
+
+def order_batches(
+    populations: Sequence[Population], targets: Targets, seed: int, memory: int, scratch: str
+) -> Iterator[pa.RecordBatch]:
+    """The order as record batches of SCHEMA; see write_order."""
     from gristmill.kernels.pack_order import interleave
 
     bounds, wanted = targets.bounds, targets.totals
@@ -88,31 +103,23 @@ def write_order(
     step, done, given = (np.zeros(len(populations), np.int64) for _ in range(3))
     columns = [np.empty(BATCH_ENTRIES, kind) for kind in (np.uint16, np.int64, np.int32, np.int32)]
     sources = np.array([population.source for population in populations], np.uint16)
-    start = entries = 0
+    start = 0
     with contextlib.ExitStack() as stack:
-        blocks = _Blocks(stack, populations, targets, seed, rows, scratch or path + ".scratch")
-        stream = stack.enter_context(pa.OSFile(path, "wb"))
-        writer = stack.enter_context(pa.ipc.new_file(stream, SCHEMA))
+        blocks = _Blocks(stack, populations, targets, seed, rows, scratch)
         while True:
-            blocks.refill(done < wanted)
             filled = 0
-            while filled < BATCH_ENTRIES:
+            while filled < BATCH_ENTRIES and (done < wanted).any():
+                blocks.refill(done < wanted)
                 parts = [column[filled:] for column in columns]
                 state = (blocks.documents, blocks.tokens, blocks.begins, blocks.ends, counts, wanted, bounds)
-                count = interleave(*state, targets.by_documents, step, done, given, *parts)
-                filled += count
-                if not (done < wanted).any():
-                    break
-                if not blocks.refill(done < wanted) and not count:
-                    break
+                filled += interleave(*state, targets.by_documents, step, done, given, *parts)
             if not filled:
-                return Written(entries, tuple(given.tolist()))
+                return
             component, document, epoch, tokens = (np.asarray(column[:filled]) for column in columns)
             ends = np.cumsum(tokens, dtype=np.int64)
             arrays = (sources[component], document, epoch, tokens, start + ends - tokens.astype(np.int64), component)
-            writer.write_batch(pa.record_batch([pa.array(array) for array in arrays], schema=SCHEMA))
+            yield pa.record_batch([pa.array(array.copy()) for array in arrays], schema=SCHEMA)
             start += int(ends[-1])
-            entries += filled
 
 
 class _Blocks:
@@ -141,15 +148,13 @@ class _Blocks:
         self.documents, self.tokens = np.empty(firsts[-1], np.int64), np.empty(firsts[-1], np.int32)
         self.begins, self.ends = self._firsts.copy(), self._firsts.copy()
 
-    def refill(self, wanted: np.ndarray) -> bool:
-        """Give every component that is `wanted` and has run out its next block; says whether there was one."""
-        empty = np.flatnonzero(wanted & (self.begins == self.ends))
-        for component in empty.tolist():
+    def refill(self, wanted: np.ndarray) -> None:
+        """Give every component that is `wanted` and has run out its next block."""
+        for component in np.flatnonzero(wanted & (self.begins == self.ends)).tolist():
             documents, tokens = next(self._streams[component])
             first, last = self._firsts[component], self._firsts[component] + len(documents)
             self.documents[first:last], self.tokens[first:last] = documents, tokens
             self.begins[component], self.ends[component] = first, last
-        return bool(len(empty))
 
 
 def _mean(population: Population) -> float:
@@ -217,4 +222,14 @@ class Order:
             yield self.batch(number)
 
 
-__all__ = ["SCHEMA", "Entries", "Order", "Population", "Targets", "Written", "source_key", "write_order"]
+__all__ = [
+    "SCHEMA",
+    "Entries",
+    "Order",
+    "Population",
+    "Targets",
+    "Written",
+    "order_batches",
+    "source_key",
+    "write_order",
+]

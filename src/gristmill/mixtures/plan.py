@@ -122,8 +122,10 @@ def render(plan: MixturePlan) -> str:
     table = [head, *lines, (*total[:3], "", *total[4:6], "")]
     phases = [f"phase {number}: {_phase(phase)}" for number, phase in enumerate(plan.phases, 1)]
     capped = [row.name for row in plan.rows if row.capped]
-    notes = [*plan.notes, *([f"at their max_epochs, short of their target: {', '.join(capped)}"] if capped else [])]
-    return "\n".join([*aligned(table), *phases, *notes])
+    empty = [row.name for row in plan.rows if not row.tokens]
+    notes = [f"at max_epochs and short of the target: {', '.join(capped)}"] if capped else []
+    notes += [f"without a document: {', '.join(empty)}"] if empty else []
+    return "\n".join([*aligned(table), *phases, *plan.notes, *notes])
 
 
 def _line(name: str, rows: tuple[SourceRow, ...] | list[SourceRow], whole: int) -> tuple[str, ...]:

@@ -38,15 +38,17 @@ def solve(
     allow.
     """
     tree = tree or resolve(mixture, list(available))
-    offers = {leaf.name: available[leaf.name] for leaf in tree.leaves()}
+    everything, offers = tree, {leaf.name: available[leaf.name] for leaf in tree.leaves()}
+    if mixture is not None and mixture.empty == "leave_out":
+        tree = tree.without([name for name, offer in offers.items() if not offer.tokens])
     _check_offers(mixture, tree, offers)
     solver = _Solver(offers, mixture.unit if mixture else "tokens", (mixture or _ONCE).tokens)
-    caps = {leaf.name: int(offers[leaf.name].tokens * leaf.max_epochs) for leaf in tree.leaves()}
+    caps = {leaf.name: int(offers[leaf.name].tokens * leaf.max_epochs) for leaf in everything.leaves()}
     if mixture is None or not mixture.phases:
         targets = solver.targets(tree)
         budget = _budget(mixture, solver, tree, caps)
         taken = solver.divide(tree, budget, caps)
-        return _plan(mixture, tree, targets, taken, caps, offers, ())
+        return _plan(mixture, everything, targets, taken, caps, offers, ())
     taken = dict.fromkeys(offers, 0)
     targets = dict.fromkeys(offers, Fraction(0))
     phases: list[PhasePlan] = []
@@ -64,7 +66,7 @@ def solve(
         for name, count in found.items():
             taken[name] += count
         phases.append(PhasePlan(tokens, {name: found.get(name, 0) for name in offers}))
-    return _plan(mixture, tree, targets, taken, caps, offers, tuple(phases))
+    return _plan(mixture, everything, targets, taken, caps, offers, tuple(phases))
 
 
 _ONCE = Mixture(rule="proportional")
@@ -224,11 +226,11 @@ def _check_offers(mixture: Mixture | None, tree: Group, offers: Mapping[str, Ava
                 raise UserError(
                     f"the mixture wants tokens of {member.name!r}, but no document left in {member.source!r} is "
                     f"{_shown(member)}",
-                    hint="a document counts for the first component that takes it; `gristmill report` shows the values",
+                    hint="a document counts for the first component that takes it; `mixture.empty: leave_out` goes on without",
                 )
             raise UserError(
                 f"the mixture wants tokens of {member.name!r}, but none of its documents is left",
-                hint=f"see what the filters dropped, or take {member.name!r} out of the mixture",
+                hint=f"see what the filters dropped, take {member.name!r} out of the mixture, or set `mixture.empty: leave_out`",
             )
     if mixture is not None and mixture.unit == "bytes" and not all(o.bytes for o in offers.values() if o.tokens):
         raise UserError("mixture.unit is bytes, but the bytes of a source are not known", hint="use tokens")
@@ -287,19 +289,19 @@ def _plan(
     by_documents = mixture is not None and mixture.unit == "documents"
     rows = []
     for leaf in tree.leaves():
-        offer, count = offers[leaf.name], taken[leaf.name]
+        offer, count, target = offers[leaf.name], taken.get(leaf.name, 0), targets.get(leaf.name, Fraction(0))
         rows.append(
             SourceRow(
                 leaf.source,
                 offer.documents,
                 offer.tokens,
-                float(targets[leaf.name]),
+                float(target),
                 count,
                 count / offer.tokens if offer.tokens else 0.0,
                 count / total,
                 leaf.name,
                 round(Fraction(count * offer.documents, offer.tokens or 1)) if by_documents else None,
-                count == caps[leaf.name] and bool(count + 1 < targets[leaf.name] * total),
+                count == caps[leaf.name] and bool(count + 1 < target * total),
             )
         )
     budget, seed = (mixture.tokens, mixture.seed) if mixture is not None else (None, 0)

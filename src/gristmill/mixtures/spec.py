@@ -155,8 +155,7 @@ class Component(Division):
     @field_validator("where")
     @classmethod
     def _conditions(cls, where: dict[str, Any]) -> dict[str, Any]:
-        check_conditions(where)
-        return where
+        return check_conditions(where)
 
     @property
     def is_group(self) -> bool:
@@ -214,6 +213,10 @@ class Mixture(Division):
         source="not said by most papers; documents over-represent long ones by the ratio of mean lengths [B]",
     )
     normalise: bool = setting(False, "scale weights that do not sum to 1, with a note, instead of refusing them")
+    empty: Literal["refuse", "leave_out"] = setting(
+        "refuse",
+        "when a component with a weight has no document: stop, or divide its share among its fellows, with a note",
+    )
     phases: tuple[MixturePhase, ...] = setting(
         (), "weights that change along the budget (a curriculum, annealing); epochs go on from phase to phase"
     )

@@ -8,7 +8,7 @@ What a member does not say itself (source, max_epochs, shortfall, repeat) it tak
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import Any, Literal
@@ -62,10 +62,19 @@ class Group:
         for member in self.members:
             yield from member.leaves()
 
+    def without(self, empty: Collection[str]) -> Group:
+        """The same group without the leaves named, and without groups that hold no others."""
+        left = [member.without(empty) if isinstance(member, Group) else member for member in self.members]
+        kept = [n for n, member in enumerate(left) if any(leaf.name not in empty for leaf in member.leaves())]
+        amounts = tuple(self.amounts[n] for n in kept) if self.amounts else ()
+        if self.way == "weights" and (total := sum(amounts)):
+            amounts = tuple(amount / total for amount in amounts)
+        return replace(self, members=tuple(left[n] for n in kept), amounts=amounts)
+
     def weighted(self, weights: Amounts) -> Group:
-        """The same group with other weights, as in a phase; who is not named gets nothing."""
+        """The same group with other weights, as in a phase; who is not named, or left out, gets nothing."""
         found = {member.name.rpartition("/")[2]: member for member in self.members}
-        shares = _shares(weights)
+        shares = _shares({name: weight for name, weight in weights.items() if name in found})
         return replace(
             self, way="weights", members=tuple(found[name] for name in shares), amounts=tuple(shares.values())
         )

@@ -29,22 +29,32 @@ _RANGES: dict[str, Callable[[Any, Any], Any]] = {
 }
 
 
-def check_conditions(where: Mapping[str, Any]) -> None:
-    """Raises ValueError for a condition that cannot be meant."""
+def check_conditions(where: Mapping[str, Any]) -> dict[str, Any]:
+    """The conditions by full column name: `{language: {code: de}}` is `{language.code: de}`, as `--set` writes it.
+
+    Raises ValueError for a condition that cannot be meant.
+    """
+    found: dict[str, Any] = {}
     for column, wanted in where.items():
+        conditions = [*_RANGES, "not"]
         if isinstance(wanted, Mapping):
-            known = [*_RANGES, "not"]
-            for name, bound in wanted.items():
-                if name not in known:
-                    raise ValueError(f"{column}: unknown condition {name!r}.{nearest(str(name), known)}")
-                if name != "not" and not isinstance(bound, (int, float, str)):
-                    raise ValueError(f"{column}: {name} needs a number or a date, found {bound!r}")
             if not wanted:
                 raise ValueError(f"{column}: an empty condition")
+            unknown = [str(name) for name in wanted if name not in conditions]
+            if len(unknown) == len(wanted) and not any(nearest(name, conditions) for name in unknown):
+                found |= check_conditions({f"{column}.{name}": inner for name, inner in wanted.items()})
+                continue
+            if unknown:
+                raise ValueError(f"{column}: unknown condition {unknown[0]!r}.{nearest(unknown[0], conditions)}")
+            for name, bound in wanted.items():
+                if name != "not" and (isinstance(bound, bool) or not isinstance(bound, (int, float, str))):
+                    raise ValueError(f"{column}: {name} needs a number or a date, found {bound!r}")
             if column == DOMAIN and set(wanted) != {"not"}:
                 raise ValueError(f"{column}: a name or a list of names, or {{not: …}}")
         elif isinstance(wanted, list) and not wanted:
             raise ValueError(f"{column}: an empty list, which no document fits")
+        found[column] = wanted
+    return found
 
 
 def columns_of(where: Mapping[str, Any]) -> tuple[str, ...]:
@@ -66,7 +76,9 @@ def matches(where: Mapping[str, Any], columns: Mapping[str, pa.Array], rows: int
                 if condition == "not":
                     found &= ~holds(name, values, bound)
                 else:
-                    compared = _RANGES[condition](values, _like(name, [bound], values.type)[0])
+                    fraction = isinstance(bound, float) and pa.types.is_integer(values.type)
+                    limit = pa.scalar(bound) if fraction else _like(name, [bound], values.type)[0]
+                    compared = _RANGES[condition](values, limit)
                     found &= _bools(compared)
         else:
             found &= holds(name, values, wanted)

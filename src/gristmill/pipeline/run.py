@@ -43,7 +43,7 @@ class RunResult:
 def run_plan(plan: Plan, executor: LocalExecutor, display: Display | None = None, only: str | None = None) -> RunResult:
     """Run what is missing. `only` restricts to one stage (by node name or stage name) and what it needs."""
     result = RunResult(plan)
-    with _lock(plan.recipe.root):
+    with lock_root(plan.recipe.root):
         _Run(plan, executor, display or Quiet(), result).everything(_selection(plan, only))
     return result
 
@@ -217,12 +217,17 @@ def make_shard_job(graph: Graph, source: str, shard: Shard, compute: Sequence[No
     chain = graph.chains[source]
     last = max(chain.index(name) for name in names)
     wanted: set[str] = set()
+    last_text = -1  # cuts behind the last node that reads text may not be there yet
     for node in compute:
+        needed: set[str] = set()
         if node.role == "signals":
-            wanted.update(getattr(node.stage, "needs", ()))
+            needed.update(getattr(node.stage, "needs", ()))
         elif isinstance(node.stage, Filter):
-            wanted.update(node.stage.decides_on)
-            wanted.update(f"{node.stage.name}.{name}" for name in node.stage.value_schema().names)
+            needed.update(node.stage.decides_on)
+            needed.update(f"{node.stage.name}.{name}" for name in node.stage.value_schema().names)
+        if "text" in needed:
+            last_text = max(last_text, chain.index(node.name))
+        wanted |= needed
     texts = "text" in wanted
     steps: list[Step] = []
     for name in chain[: last + 1]:
@@ -231,7 +236,7 @@ def make_shard_job(graph: Graph, source: str, shard: Shard, compute: Sequence[No
             steps.append(Computed(node.stage, node.role, node.folder, shard.identity))  # type: ignore[arg-type]
         elif name not in names and node.is_layer:
             layer = node.layer(source)
-            if wanted & set(layer.columns) or (layer.cuts and texts):
+            if wanted & set(layer.columns) or (layer.cuts and chain.index(name) < last_text):
                 steps.append(Loaded(layer))
     documents = graph.nodes[f"{source}/documents"]
     spec = graph.recipe.sources[source]
@@ -299,7 +304,7 @@ def _clear_temporary(folder: str, *, below: bool = True) -> None:
 
 
 @contextlib.contextmanager
-def _lock(root: str) -> Iterator[None]:
+def lock_root(root: str) -> Iterator[None]:
     """One run at a time per local root."""
     if storage.is_remote(root):
         yield
@@ -315,4 +320,4 @@ def _lock(root: str) -> Iterator[None]:
         yield
 
 
-__all__ = ["RunResult", "make_shard_job", "run_plan"]
+__all__ = ["RunResult", "lock_root", "make_shard_job", "run_plan"]

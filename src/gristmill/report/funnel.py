@@ -13,6 +13,7 @@ from typing import Any
 from gristmill import storage
 from gristmill.pipeline.graph import Graph
 from gristmill.pipeline.plan import MANIFEST, Plan
+from gristmill.report.encoding import encoding_summary
 
 SUMMARY = "summary.json"
 
@@ -40,6 +41,9 @@ def summarize(plan: Plan) -> dict[str, Any]:
         summary["evaluation_sets"] = evaluation
     if "tokens" in manifests:
         summary["tokens"] = _tokens(graph.nodes["tokens"].folder, manifests["tokens"])
+        encoded = [manifest for name, manifest in manifests.items() if name.startswith("encode.")]
+        index = json.loads(storage.read_bytes(summary["tokens"]["index"]))
+        summary["tokens"]["encoding"] = encoding_summary(encoded, index)
     return summary
 
 

@@ -3,41 +3,42 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
 
-from gristmill import storage
 from gristmill.commit import Commit
 from gristmill.dataset import Batch, ShardRef
 from gristmill.stage import Location, Phase, PhasedStage, Scope, Task, setting
-from gristmill.tokenize import encoded, tokenizer_file
+from gristmill.tokenize import encoded
 from gristmill.tokenize.encoded import EncodedWriter, Encoding
-from gristmill.tokenize.engines import Name, check_agreement, open_engine
-from gristmill.tokenize.tokenizer_file import TokenizerFile, Width
+from gristmill.tokenize.engines import Engine, Name, Unusable, candidates, open_engine, require_engine, unusable
+from gristmill.tokenize.tokenizer_file import AUTO, SchemeName, TokenizerFile, Width, trained_file
 
 CALL_BYTES = 1 << 20  # text per call of the tokenizer: its results are some hundred bytes a token
-CHECK_TEXTS, CHECK_CHARACTERS = 32, 4096  # of each shard, to see that a fast engine agrees with the reference
 
 
 class Encode(PhasedStage):
     """Turn the surviving documents of a source into token ids, in input order."""
 
     kind = "encode"
+    version = 2
 
-    tokenizer: Location | None = setting(None, "a tokenizer.json; null: the one trained by this recipe")
-    bos: str | None = setting(None, "token put before every document")
-    eos: str | None = setting("<|endoftext|>", "token put after every document")
+    tokenizer: Location | None = setting(None, "a tokenizer's file; null: the one trained by this recipe")
+    scheme: SchemeName | None = setting(None, "how a .tiktoken file splits text")
+    bos: str | None = setting(AUTO, "token put before every document")
+    eos: str | None = setting(AUTO, "token put after every document")
     dtype: Width = setting("auto", "how ids are stored")
-    engine: Name = setting("tokenizers", "library that encodes")
+    engine: Name = setting("auto", "library that encodes")
 
     def check(self) -> None:
         if self.tokenizer is not None:
-            file = TokenizerFile.read(self.tokenizer)
+            file = TokenizerFile.read(self.tokenizer, self.scheme)
             describe(file, self)
-            open_engine(self.engine, file)
+            require_engine(self.engine, file)
 
     def phases(self, scope: Scope) -> Iterator[Phase]:
         location = tokenizer_location(self.tokenizer, scope)
@@ -49,25 +50,32 @@ class Encode(PhasedStage):
 
 
 def tokenizer_location(location: str | None, scope: Scope) -> str:
-    return location or storage.join(scope.inputs["tokenizer"], tokenizer_file.FILE)
+    return location or trained_file(scope.inputs["tokenizer"])
 
 
 def describe(file: TokenizerFile, stage: Encode) -> Encoding:
     """Raises UserError when the file is no tokenizer, lacks a begin or end token, or exceeds the dtype."""
+    bos, eos = file.ends(stage.bos, stage.eos)
     return Encoding(
+        file.name,
         file.checksum,
+        file.scheme,
         file.vocabulary,
         file.dtype(stage.dtype).name,
-        stage.bos,
-        stage.eos,
-        file.token_id(stage.bos, "bos"),
-        file.token_id(stage.eos, "eos"),
+        bos,
+        eos,
+        file.token_id(bos, "bos"),
+        file.token_id(eos, "eos"),
     )
 
 
 @dataclass(frozen=True)
 class EncodeShard(Task):
-    """Encodes one shard. Documents without a single token are left out and counted as `empty`."""
+    """Encodes one shard. Documents without a single token are left out and counted as `empty`.
+
+    The receipt says which engine was used (`engine.<name>`) and which were passed over (`passed_over.<name>.<reason>`),
+    and of how many documents the begin and end token stand in the ids exactly once.
+    """
 
     name: str
     shard: ShardRef
@@ -78,27 +86,51 @@ class EncodeShard(Task):
 
     def run(self, commit: Commit) -> None:
         os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")  # the pipeline's workers are the parallelism
-        file = TokenizerFile.read(self.tokenizer)
+        file = TokenizerFile.read(self.tokenizer, self.stage.scheme)
         commit.inputs["tokenizer"] = file.checksum
         encoding = describe(file, self.stage)
-        engine = open_engine(self.stage.engine, file)
-        checked = self.stage.engine == "tokenizers"
-        commit.count(documents=0, tokens=0, bytes=0, empty=0)
+        passed_over: dict[str, int] = {}
+        for name in candidates(self.stage.engine):
+            try:
+                counts = self._encode(commit, open_engine(name, file), encoding)
+            except Unusable as error:
+                if self.stage.engine != "auto":
+                    raise unusable(name, file, error) from error
+                passed_over[f"passed_over.{name}.{error.reason}"] = 1
+                continue
+            used = file.reference.package if name == "reference" else name
+            commit.count(**counts, **passed_over, **{f"engine.{used}": 1})
+            return
+
+    def _encode(self, commit: Commit, engine: Engine, encoding: Encoding) -> Counter[str]:
+        """Writes the whole shard, anew when another engine has begun it. Returns what to count."""
+        times = 2 if encoding.bos_id == encoding.eos_id else 1  # one token in both roles
+        counts = Counter(dict.fromkeys(("documents", "tokens", "bytes", "empty", "bos_once", "eos_once"), 0))
         with EncodedWriter(commit, self.name, encoding) as writer:
             for batch in self.shard.batches(["id"], texts=True):
                 for rows in _calls(batch):
-                    texts = [batch.texts[row] for row in rows.tolist()]
-                    if not checked:
-                        check_agreement(engine, file, [text[:CHECK_CHARACTERS] for text in texts[:CHECK_TEXTS]])
-                        checked = True
-                    ids, lengths = engine.encode(texts)
+                    ids, lengths = engine.encode([batch.texts[row] for row in rows.tolist()])
                     kept = lengths > 0
                     ids, lengths = add_ends(ids, lengths[kept], encoding)
-                    size = int(batch.texts.lengths[rows].sum())
-                    commit.count(documents=len(lengths), tokens=len(ids), bytes=size, empty=int((~kept).sum()))
+                    counts["documents"] += len(lengths)
+                    counts["tokens"] += len(ids)
+                    counts["bytes"] += int(batch.texts.lengths[rows].sum())
+                    counts["empty"] += int((~kept).sum())
                     if len(lengths):
+                        counts["bos_once"] += documents_with(times, encoding.bos_id, ids, lengths)
+                        counts["eos_once"] += documents_with(times, encoding.eos_id, ids, lengths)
                         names = batch.column("id").take(pa.array(rows[kept]))
                         writer.write(ids, lengths, batch.first_row + rows[kept], names)
+        return counts
+
+
+def documents_with(times: int, token: int | None, ids: np.ndarray, lengths: np.ndarray) -> int:
+    """How many documents have `token` exactly that many times among their ids."""
+    if token is None:
+        return 0
+    places = np.flatnonzero(ids == token)
+    found = np.bincount(np.searchsorted(np.cumsum(lengths), places, side="right"), minlength=len(lengths))
+    return int((found == times).sum())
 
 
 def add_ends(ids: np.ndarray, lengths: np.ndarray, encoding: Encoding) -> tuple[np.ndarray, np.ndarray]:

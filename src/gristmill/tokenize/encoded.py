@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import contextlib
 import json
+from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from contextlib import AbstractContextManager
+from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from typing import IO, Any
 
@@ -19,6 +21,7 @@ import pyarrow as pa
 
 from gristmill import storage
 from gristmill.commit import Commit, read_receipt
+from gristmill.tokenize.tokenizer_file import SchemeName
 
 FOLDER = "shards"  # inside the folder of an encode node
 DOCUMENTS = pa.schema(
@@ -36,13 +39,20 @@ METADATA = b"gristmill"
 class Encoding:
     """What turned text into ids: the same for all shards that are packed together."""
 
-    tokenizer: str  # xxh3-128 of tokenizer.json
+    file: str  # name of the tokenizer's file
+    tokenizer: str  # xxh3-128 of it
+    scheme: SchemeName | None  # of a .tiktoken file
     vocabulary: int  # highest id + 1
     dtype: str  # uint16 or uint32
     bos: str | None
     eos: str | None
     bos_id: int | None
     eos_id: int | None
+
+    @property
+    def pad_id(self) -> int:
+        """What fills rows that documents do not: the end token, which no loss is taken over there."""
+        return self.eos_id or 0
 
 
 class EncodedWriter:
@@ -82,20 +92,24 @@ class EncodedSource:
     documents: tuple[int, ...]  # in each shard
     tokens: int  # in all shards
     bytes: int = 0  # of text, in all shards
+    counts: Mapping[str, int] = field(default_factory=dict, compare=False)  # of the receipts
 
     @classmethod
     def read(cls, source: str, node: str, shards: tuple[str, ...]) -> EncodedSource:
         """From the receipts in the folder of an encode node."""
         folder = storage.join(node, FOLDER)
-        documents, tokens, size = [], 0, 0
+        documents: list[int] = []
+        counts: Counter[str] = Counter()
         for shard in shards:
             receipt = read_receipt(folder, shard)
             if receipt is None:
                 raise FileNotFoundError(f"{folder}/{shard}: not encoded yet")
             documents.append(receipt.counts.get("documents", 0))
-            tokens += receipt.counts.get("tokens", 0)
-            size += receipt.counts.get("bytes", 0)
-        return cls(source, folder, shards, tuple(documents), tokens, size)
+            counts.update(receipt.counts)
+        return cls(source, folder, shards, tuple(documents), counts["tokens"], counts["bytes"], counts)
+
+    def open(self, number: int) -> AbstractContextManager[EncodedShard]:
+        return EncodedShard.open(self.folder, self.shards[number])
 
     def to_dict(self) -> dict[str, Any]:
         """Without the folder, which differs from root to root."""
@@ -160,9 +174,10 @@ class EncodedShard:
         dtype = np.dtype(self.encoding.dtype).newbyteorder("<")
         spans = zip(starts.tolist(), lengths.tolist(), places.tolist(), strict=True)
         if isinstance(self._ids, str):
-            ids = np.memmap(self._ids, dtype, "r")
-            for start, length, place in spans:
-                out[place : place + length] = ids[start : start + length]
+            from gristmill.kernels.best_fit import copy_spans
+
+            if len(starts):
+                copy_spans(np.memmap(self._ids, dtype, "r"), starts, lengths, out, places)
             return
         for start, length, place in spans:
             self._ids.seek(start * dtype.itemsize)

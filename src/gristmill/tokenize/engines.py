@@ -1,14 +1,16 @@
-"""The libraries that turn text into ids, behind one method: the standard, and a fast one checked against it.
+"""The libraries that turn text into ids, behind one method: the reference of a format, and faster ones checked against it.
 
-engine = open_engine("fastokens", TokenizerFile.read("tokenizer.json"))
-ids, lengths = engine.encode(["some text", "another"])
+    engine = open_engine("fastokens", TokenizerFile.read("tokenizer.json"))
+    ids, lengths = engine.encode(["some text", "another"])
+
+`auto` tries the fast ones in turn. One is used as long as it gives the reference's ids on probes that are hard to
+get right and on samples of the run's own text, taken from every call; else the next one, in the end the reference.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from importlib import import_module
 from typing import Any, Literal, Protocol
 
 import numpy as np
@@ -16,9 +18,26 @@ import numpy as np
 from gristmill.errors import UserError
 from gristmill.tokenize.tokenizer_file import TokenizerFile
 
-Name = Literal["tokenizers", "fastokens"]
+Name = Literal["auto", "reference", "gigatoken", "fastokens"]
+FAST: tuple[Name, ...] = ("gigatoken", "fastokens")
 PIECE_CHARACTERS = 16 << 20
 GAP = re.compile(r"(?<=[^\W\d_]) (?=[^\W\d_])")  # a space between letters
+SAMPLE_TEXTS, SAMPLE_CHARACTERS = 16, 4096  # of the first call, to see that a fast engine agrees with the reference
+LATER_CHARACTERS = 2048  # and of one text of every later call
+PROBES = [
+    "it's I'LL we’ve 'tis",
+    "0 12 345 6789 1234567 3.14 ١٢٣ 12½ ²³ Ⅷ x2y",
+    "  two   three    spaces\t\ttabs \n\n\r\n line\u00a0nbsp\u3000wide  ",
+    "(a) {b} [c] <d> «e» \u201cf\u201d ... --- #!/bin/sh $x += y^2; ~`|",
+    "naïve Ünïcode ß ﬁ Å A\u030a 字漢かなカナ한국어 Привет עברית العربية हिन्दी ไทย",
+    "😀👩‍👩‍👧 🇩🇪 \u200b\u200d\ufeff \x00\x01\x7f \ufffd \U0010ffff",
+    "",
+    " ",
+    "\n",
+    "a" * 300,
+    " " * 300,
+    "=" * 80 + "\n" + "-" * 80,
+]
 
 
 class Engine(Protocol):
@@ -29,51 +48,62 @@ class Engine(Protocol):
         ...
 
 
-class Tokenizers:
-    """Hugging Face tokenizers: the reference."""
+class Unusable(Exception):
+    """A fast engine is not installed, cannot read the tokenizer, or gives other ids. `reason` is one word for counts."""
 
-    def __init__(self, file: TokenizerFile) -> None:
-        self._tokenizer = file.tokenizer
-
-    def encode(self, texts: list[str]) -> tuple[np.ndarray, np.ndarray]:
-        found = [entry.ids for entry in self._tokenizer.encode_batch_fast(texts, add_special_tokens=False)]
-        lengths = np.array([len(ids) for ids in found], np.int64)
-        return np.array([number for ids in found for number in ids], np.uint32), lengths
+    def __init__(self, reason: Literal["not_installed", "cannot_read", "other_ids", "failed"], detail: str) -> None:
+        super().__init__(detail)
+        self.reason = reason
 
 
-class Fastokens:
-    """fastokens: the same ids several times faster, fastest with one Split pattern before ByteLevel."""
+def raise_if_not_its_own(error: BaseException) -> None:
+    """Let Ctrl-C and the like through. A panic of a Rust library is a BaseException, though it is but an error."""
+    if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
+        raise error
 
-    def __init__(self, file: TokenizerFile) -> None:
-        try:
-            fastokens = import_module("fastokens")
-        except ImportError as error:
-            raise UserError(
-                "tokenize.engine: fastokens is not installed",
-                hint="pip install fastokens, or set it to tokenizers",
-            ) from error
-        reference = file.tokenizer  # also says clearly when the file is none
-        try:
-            self._tokenizer = fastokens.Tokenizer.from_json_str(reference.to_str())
-        except Exception as error:  # whatever its loader does not know
-            raise UserError(
-                f"tokenize.engine: fastokens cannot read {file.location}: {error}",
-                hint="set it to tokenizers",
-            ) from error
+
+def first_line(error: BaseException) -> str:
+    return next(iter(str(error).splitlines()), type(error).__name__)
+
+
+class Checked:
+    """A fast engine beside the reference. Raises Unusable as soon as they differ."""
+
+    def __init__(self, engine: Engine, file: TokenizerFile) -> None:
+        self._engine, self._reference = engine, file.reference
+        self._check([*PROBES, *(f"a {token}b" for token in list(self._reference.special)[:20])])
+        self._first = True
 
     def encode(self, texts: list[str]) -> tuple[np.ndarray, np.ndarray]:
-        ids, offsets = self._tokenizer.encode_batch_flat(texts, split_special_tokens=True)
-        return np.frombuffer(ids, np.uint32), np.diff(np.frombuffer(offsets, np.uint64).astype(np.int64))
+        if self._first:
+            self._check([text[:SAMPLE_CHARACTERS] for text in texts[:SAMPLE_TEXTS]])
+            self._first = False
+        elif texts:
+            self._check([texts[len(texts) // 2][-LATER_CHARACTERS:]])
+        return self._encode(texts)
+
+    def _encode(self, texts: list[str]) -> tuple[np.ndarray, np.ndarray]:
+        try:
+            return self._engine.encode(texts)
+        except BaseException as error:
+            raise_if_not_its_own(error)
+            raise Unusable("failed", f"it failed ({first_line(error)})") from error
+
+    def _check(self, texts: list[str]) -> None:
+        ids, lengths = self._encode(texts)
+        expected, expected_lengths = self._reference.encode(texts)
+        if not (np.array_equal(ids, expected) and np.array_equal(lengths, expected_lengths)):
+            raise Unusable("other_ids", f"it gives other ids than {self._reference.package}")
 
 
 class InPieces:
     """Another engine, given long texts in pieces, so that the memory of a call is bounded.
 
-    Pieces begin at a space between letters, where every byte-level tokenizer begins a word: same ids.
+    Pieces begin at a space between letters, where every tokenizer of words begins one: same ids.
     """
 
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
+    def __init__(self, engine: Engine, drop_space: bool) -> None:
+        self._engine, self._drop_space = engine, drop_space
 
     def encode(self, texts: list[str]) -> tuple[np.ndarray, np.ndarray]:
         if max(map(len, texts), default=0) <= PIECE_CHARACTERS:
@@ -81,28 +111,49 @@ class InPieces:
         parts: list[np.ndarray] = []
         lengths = np.zeros(len(texts), np.int64)
         for number, text in enumerate(texts):
-            for piece in pieces(text, PIECE_CHARACTERS):
-                ids, counts = self._engine.encode([piece])
+            for part, piece in enumerate(pieces(text, PIECE_CHARACTERS)):
+                dropped = self._drop_space and part > 0 and piece.startswith(" ")
+                ids, counts = self._engine.encode([piece[1:] if dropped else piece])
                 parts.append(ids)
                 lengths[number] += counts[0]
         return np.concatenate(parts), lengths
 
 
+def candidates(name: Name) -> tuple[Name, ...]:
+    """The engines to try, in order."""
+    return (*FAST, "reference") if name == "auto" else (name,)
+
+
 def open_engine(name: Name, file: TokenizerFile) -> Engine:
-    """Raises UserError when the engine is not installed or cannot read the tokenizer."""
-    engines: dict[str, Any] = {"tokenizers": Tokenizers, "fastokens": Fastokens}
-    return InPieces(engines[name](file))
+    """One engine by name, fast ones checked. Raises Unusable when a fast one is not to be had."""
+    reference = file.reference  # says clearly when the file is no tokenizer
+    engine: Engine = reference
+    if name != "reference":
+        from gristmill.tokenize import fast_engines
+
+        opened: Any = {"gigatoken": fast_engines.Gigatoken, "fastokens": fast_engines.Fastokens}[name](file)
+        engine = Checked(opened, file)
+    if reference.space_begins_piece is None:
+        return engine
+    return InPieces(engine, reference.space_begins_piece)
 
 
-def check_agreement(engine: Engine, file: TokenizerFile, texts: list[str]) -> None:
-    """Raise UserError when an engine gives other ids than Hugging Face tokenizers for these texts."""
-    ids, lengths = engine.encode(texts)
-    expected, expected_lengths = Tokenizers(file).encode(texts)
-    if not (np.array_equal(ids, expected) and np.array_equal(lengths, expected_lengths)):
-        raise UserError(
-            f"tokenize.engine: with {file.location} it gives other ids than Hugging Face tokenizers",
-            hint="set tokenize.engine to tokenizers",
-        )
+def require_engine(name: Name, file: TokenizerFile) -> None:
+    """Raise UserError when an engine that a recipe names cannot be used at all."""
+    if name in FAST:
+        try:
+            open_engine(name, file)
+        except Unusable as error:
+            raise unusable(name, file, error) from error
+
+
+def unusable(name: Name, file: TokenizerFile, error: Unusable) -> UserError:
+    return UserError(
+        f"tokenize.engine: {name} cannot be used with {file.location}: {error}",
+        hint=f"pip install {name}, or set it to auto"
+        if error.reason == "not_installed"
+        else "set it to auto or reference",
+    )
 
 
 def pieces(text: str, size: int) -> Iterator[str]:

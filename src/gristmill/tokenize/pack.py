@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+
+import numpy as np
 
 from gristmill import storage
-from gristmill.commit import Commit, read_receipt
+from gristmill.commit import Commit
 from gristmill.errors import UserError
 from gristmill.mixtures import plan as mixture_plan
 from gristmill.mixtures.order import Order, Targets, write_order
@@ -20,35 +22,41 @@ from gristmill.mixtures.solver import solve
 from gristmill.mixtures.spec import Mixture
 from gristmill.mixtures.tree import Leaf, resolve
 from gristmill.stage import Location, Phase, PhasedStage, Scope, Task, setting
-from gristmill.tokenize import tokenizer_file
 from gristmill.tokenize.encode import tokenizer_location
 from gristmill.tokenize.encoded import EncodedSource, Encoding
+from gristmill.tokenize.index import SHARDS, WriteIndex
+from gristmill.tokenize.layouts import Packing, concat, whole_documents
 from gristmill.tokenize.sequences import BATCH_TOKENS, SequenceWriter, fill
-from gristmill.tokenize.tokenizer_file import TokenizerFile
 
 SHARD_TOKENS = 1 << 26
 ORDER = "order.arrow"
 SOURCES = "sources.json"
-INDEX = "index.json"
-SHARDS = "shards"
 
 
 class Pack(PhasedStage):
     """Put encoded documents end to end in the mixture's order and cut them into rows of equal length."""
 
     kind = "pack"
-    version = 2
+    version = 3
     needs = ()
 
-    tokenizer: Location | None = setting(None, "a tokenizer.json; null: the one trained by this recipe")
+    tokenizer: Location | None = setting(None, "a tokenizer's file; null: the one trained by this recipe")
     sources: tuple[str, ...] = setting(doc="sources that take part, in the recipe's order")
     mixture: Mixture | None = setting(None, "how much of each source; null: each once")
     sequence_length: int = setting(2048, "tokens in a row", unit="tokens", ge=1)
-    packing: Literal["concat"] = setting("concat", "documents are put end to end and cut into rows")
+    packing: Packing = setting("concat", "how documents are put into rows")
     shard_sequences: int | None = setting(None, "rows of an output file; null: 64 Mi tokens", unit="sequences", ge=1)
 
     def warm(self) -> None:
+        from gristmill.kernels.best_fit import best_fit, copy_spans
+
         warm_shuffle()
+        best_fit(np.ones(1, np.int32), 1)
+        one = np.zeros(1, np.int64)
+        for dtype in (np.uint16, np.uint32):
+            file_ids = np.zeros(1, dtype)
+            file_ids.flags.writeable = False  # as a memory map's
+            copy_spans(file_ids, one, one, np.zeros(1, dtype), one)
 
     def phases(self, scope: Scope) -> Iterator[Phase]:
         sources = tuple(
@@ -59,6 +67,7 @@ class Pack(PhasedStage):
             )
             for source in self.sources
         )
+        check_ends(sources)
         tree = resolve(self.mixture, self.sources)
         leaves = tuple(tree.leaves())
         selected = {s: scope.inputs[f"select.{s}"] for s in self.sources if f"select.{s}" in scope.inputs}
@@ -67,13 +76,16 @@ class Pack(PhasedStage):
         yield Phase("order", scope.folder, (order,))
 
         plan = read_plan(scope.folder)
-        rows = plan.tokens // self.sequence_length
-        if not rows:
+        length = self.sequence_length
+        rows = plan.tokens // length
+        if not rows and self.packing == "concat":
             raise UserError(
-                f"the mixture has {plan.tokens:,} tokens, less than one sequence of {self.sequence_length:,}",
+                f"the mixture has {plan.tokens:,} tokens, less than one sequence of {length:,}",
                 hint="lower tokenize.sequence_length, or see what the filters dropped",
             )
-        shard_rows = self.shard_sequences or max(1, SHARD_TOKENS // self.sequence_length)
+        shard_rows = self.shard_sequences or max(1, SHARD_TOKENS // length)
+        if self.packing != "concat":
+            rows = -(-plan.tokens // length)  # if nothing were padded; an output file gets what begins in its share
         starts = range(0, rows, shard_rows)
         encoding = common_encoding(sources)
         folders = tuple((source.source, source.folder) for source in sources)
@@ -87,7 +99,8 @@ class Pack(PhasedStage):
                     encoding,
                     start,
                     min(rows, start + shard_rows),
-                    self.sequence_length,
+                    length,
+                    self.packing,
                 )
                 for number, start in enumerate(starts)
             ],
@@ -95,7 +108,19 @@ class Pack(PhasedStage):
         yield shards
         names = tuple(task.name for task in shards.tasks)
         location = tokenizer_location(self.tokenizer, scope)
-        index = WriteIndex("index", shards.folder, names, plan, encoding, location, self.sequence_length)
+        ends = {key: sum(source.counts[key] for source in sources) for key in ("documents", "bos_once", "eos_once")}
+        index = WriteIndex(
+            "index",
+            shards.folder,
+            names,
+            plan,
+            encoding,
+            location,
+            length,
+            self.packing,
+            fingerprint(scope.folder),
+            ends,
+        )
         yield Phase("index", scope.folder, (index,))
 
 
@@ -110,6 +135,25 @@ def common_encoding(sources: tuple[EncodedSource, ...]) -> Encoding:
             hint="encode them with the same `tokenize` section",
         )
     return next(iter(different))
+
+
+def check_ends(sources: tuple[EncodedSource, ...]) -> None:
+    """Raise UserError when an end or begin token was asked for and no document of a source has it exactly once."""
+    for source in sources:
+        encoding, documents = source.encoding, source.counts["documents"]
+        for role in ("bos", "eos"):
+            if documents and getattr(encoding, role) is not None and not source.counts[f"{role}_once"]:
+                raise UserError(
+                    f"not one of the {documents:,} documents of {source.source!r} has exactly one {role} token "
+                    f"{getattr(encoding, role)!r}",
+                    hint=f"its texts must come to that token themselves; set tokenize.{role} to another one",
+                )
+
+
+def fingerprint(folder: str) -> str:
+    """The fingerprint at the end of an output folder's name, empty when it has none."""
+    found = re.search(r"-([0-9a-f]{16})$", folder)
+    return found[1] if found else ""
 
 
 def available(
@@ -173,7 +217,10 @@ class OrderDocuments(Task):
 
 @dataclass(frozen=True)
 class PackShard(Task):
-    """Writes rows [first_row, last_row) of the packed mixture; needs no other shard to have been written."""
+    """Writes one shard of the packed mixture; needs no other shard to have been written.
+
+    concat: rows [first_row, last_row). Else the rows of the documents that begin in the tokens that those rows would be.
+    """
 
     name: str
     mixture: str  # folder of the order and of what it counts documents in
@@ -182,6 +229,7 @@ class PackShard(Task):
     first_row: int
     last_row: int
     sequence_length: int
+    packing: Packing
     units = "shards"
 
     def run(self, commit: Commit) -> None:
@@ -194,72 +242,12 @@ class PackShard(Task):
             Order.open(storage.join(self.mixture, ORDER)) as order,
             SequenceWriter(commit.path(f"{self.name}.arrow"), length, self.encoding, names) as writer,
         ):
-            for first in range(self.first_row, self.last_row, step):
-                start, end = first * length, min(self.last_row, first + step) * length
-                writer.write(fill(order.between(start, end), sources, self.encoding, start, end, length))
-        rows = self.last_row - self.first_row
-        commit.count(sequences=rows, tokens=rows * length, pieces=writer.pieces)
-
-
-@dataclass(frozen=True)
-class WriteIndex(Task):
-    """Writes the index and a copy of the tokenizer, so that the folder is all a training run needs."""
-
-    name: str
-    folder: str
-    shards: tuple[str, ...]
-    plan: MixturePlan
-    encoding: Encoding
-    tokenizer: str
-    sequence_length: int
-    units = "indexes"
-
-    def run(self, commit: Commit) -> None:
-        entries: list[dict[str, Any]] = []
-        for name in self.shards:
-            receipt = read_receipt(self.folder, name)
-            if receipt is None:
-                raise FileNotFoundError(f"{self.folder}/{name}: not packed yet")
-            (file,) = receipt.files
-            entries.append(
-                {
-                    "name": f"{SHARDS}/{file.name}",
-                    "sequences": receipt.counts["sequences"],
-                    "tokens": receipt.counts["tokens"],
-                    "bytes": file.bytes,
-                    "checksum": f"xxh3-128:{file.checksum}",
-                }
-            )
-        sequences = sum(entry["sequences"] for entry in entries)
-        tokens = sum(entry["tokens"] for entry in entries)
-        index = {
-            "format": "gristmill tokens 1",
-            "sequence_length": self.sequence_length,
-            "sequences": sequences,
-            "tokens": tokens,
-            "dropped_tokens": self.plan.tokens - tokens,  # the last sequence when it is not full
-            "tokenizer": {
-                "file": tokenizer_file.FILE,
-                "checksum": f"xxh3-128:{self.encoding.tokenizer}",
-                "vocabulary": self.encoding.vocabulary,
-                "bos": self.encoding.bos,
-                "bos_id": self.encoding.bos_id,
-                "eos": self.encoding.eos,
-                "eos_id": self.encoding.eos_id,
-            },
-            "dtype": self.encoding.dtype,
-            "sources": list(dict.fromkeys(row.source for row in self.plan.rows)),
-            "shards": entries,
-        }
-        tokenizer = TokenizerFile.read(self.tokenizer)
-        if tokenizer.checksum != self.encoding.tokenizer:
-            raise UserError(
-                f"{self.tokenizer} is not the file that the documents were encoded with",
-                hint="put the old file back, or run again to encode with the new one",
-            )
-        with open(commit.path(tokenizer_file.FILE), "wb") as stream:
-            stream.write(tokenizer.content)
-        with open(commit.path(INDEX), "w", encoding="utf-8") as text:
-            json.dump(index, text, indent=1, ensure_ascii=False)
-            text.write("\n")
-        commit.count(sequences=sequences, tokens=tokens, dropped_tokens=self.plan.tokens - tokens)
+            if self.packing == "concat":
+                layouts = concat(order, self.first_row, self.last_row, length, step)
+            else:
+                first, last = self.first_row * length, self.last_row * length
+                layouts = whole_documents(order, first, last, length, step, self.packing)
+            for layout in layouts:
+                writer.write(fill(layout, sources, self.encoding, length))
+        tokens = writer.rows * length - writer.padding
+        commit.count(sequences=writer.rows, tokens=tokens, pieces=writer.pieces, padding=writer.padding)

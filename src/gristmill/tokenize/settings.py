@@ -15,23 +15,28 @@ from gristmill.mixtures.select import SelectDocuments, as_part, parts_of
 from gristmill.mixtures.spec import Mixture
 from gristmill.mixtures.tree import resolve
 from gristmill.stage import Location, PhasedStage, Settings, setting
+from gristmill.tokenize import falcon
 from gristmill.tokenize.engines import Name
-from gristmill.tokenize.tokenizer_file import Width
-
-END = "<|endoftext|>"
+from gristmill.tokenize.layouts import Packing
+from gristmill.tokenize.sentencepiece_model import BEGIN, UNKNOWN
+from gristmill.tokenize.sentencepiece_model import END as LLAMA_END
+from gristmill.tokenize.tokenizer_file import AUTO, END, SchemeName, Width
 
 
 class TrainSettings(Settings):
     """How a tokenizer is trained on a sample of the surviving documents."""
 
-    algorithm: Literal["byte_bpe"] = setting(
-        "byte_bpe", "byte-level byte-pair encoding: every text has ids and comes back"
+    style: Literal["byte_bpe", "falcon", "llama"] = setting(
+        "byte_bpe",
+        "byte_bpe and falcon: byte-level byte-pair encoding (tokenizer.json), every text has ids and comes back; falcon: "
+        "with Falcon's special tokens and split; llama: SentencePiece BPE with byte fallback (tokenizer.model)",
+        source="Falcon [B]; LLaMA section 2.1 [A], flags of the trainer [C]",
     )
-    vocabulary: int = setting(
-        32_000,
-        "entries, special tokens and the 256 bytes included",
+    vocabulary: int | None = setting(
+        None,
+        "entries, special tokens and the 256 bytes included; null: 32,000, falcon 65,024",
         unit="tokens",
-        source="LLaMA: 32k [C]",
+        source="LLaMA: 32k [C]; Falcon: 65,024 [B]",
         ge=260,
         le=2**20,
     )
@@ -54,32 +59,65 @@ class TrainSettings(Settings):
         "bytes of the sample per source: the same for each (small ones whole), or as they are",
         source="ours",
     )
-    special_tokens: tuple[str, ...] = setting((END,), "tokens that no text comes to; they get the first ids")
-    digits: Literal["none", "single", "groups_of_three"] = setting(
-        "single",
-        "how numbers are split: not, into single digits, or into threes from the left",
+    special_tokens: tuple[str, ...] | None = setting(
+        None,
+        "tokens that no text comes to; they get the first ids. null: <|endoftext|>; falcon: >>TITLE<< … >>MIDDLE<< before it; "
+        "llama: <unk>, <s>, </s>, which come first in any case",
+        source="Falcon: 12 [B]",
+    )
+    digits: Literal["none", "single", "groups_of_three"] | None = setting(
+        None,
+        "how numbers are split: not, into single digits, or into threes from the left; null: single, falcon: threes",
         source="single: LLaMA section 2.1; threes: Falcon [B]; none: GPT-2",
     )
     minimum_frequency: int = setting(2, "least count of a pair that is merged", source="tokenizers' own trainers", ge=1)
     seed: int = setting(0, "another seed samples other documents")
 
+    @model_validator(mode="after")
+    def _digits_go_with_the_style(self) -> Self:
+        usual = {"falcon": "groups_of_three", "llama": "single"}.get(self.style)
+        if usual is not None and self.digits not in (None, usual):
+            raise ValueError(f"style {self.style} splits numbers as {usual!r}; leave `digits` out")
+        return self
+
+    @property
+    def entries(self) -> int:
+        """The size of the vocabulary asked for."""
+        return self.vocabulary or (65_024 if self.style == "falcon" else 32_000)
+
+    @property
+    def tokens(self) -> tuple[str, ...]:
+        """The special tokens, in the order of their ids."""
+        if self.style == "llama":
+            own = (UNKNOWN, BEGIN, LLAMA_END)
+            return (*own, *(token for token in self.special_tokens or () if token not in own))
+        return self.special_tokens or (falcon.SPECIAL_TOKENS if self.style == "falcon" else (END,))
+
 
 class Tokenize(Settings):
     """From surviving documents to shards of token sequences."""
 
-    tokenizer: Location | None = setting(None, "a tokenizer.json to use")
+    tokenizer: Location | None = setting(None, "a tokenizer.json, sentencepiece .model or .tiktoken file to use")
     train: TrainSettings | None = setting(None, "train a tokenizer instead")
+    scheme: SchemeName | None = setting(
+        None, "how a .tiktoken file splits text; null: as the published file with as many ranks does"
+    )
     bos: str | None = setting(
-        None,
-        "token put before every document",
+        AUTO,
+        "token put before every document; null for none. auto: <s> with a tokenizer of LLaMA's kind, else none",
         source="LLaMA style adds one, GPT-2 and Falcon style do not [C]",
     )
     eos: str | None = setting(
-        END, "token put after every document", source="GPT-3 and LLaMA: concatenation with an end token [B]"
+        AUTO,
+        "token put after every document; null for none. auto: </s> with a tokenizer of LLaMA's kind, else <|endoftext|>",
+        source="GPT-3 and LLaMA: concatenation with an end token [B]",
     )
     sequence_length: int = setting(2048, "tokens in a row", unit="tokens", source="LLaMA, Falcon: 2,048", ge=1)
-    packing: Literal["concat"] = setting(
-        "concat", "documents are put end to end and cut into rows", source="GPT-3 and LLaMA style [B]"
+    packing: Packing = setting(
+        "concat",
+        "concat: end to end, cut wherever a row ends, the last unfinished row dropped. best_fit: only documents longer than a "
+        "row are cut, rows are filled up with padding. padded: a document (or part) per row",
+        source="concat: GPT-3 and LLaMA style [B]; best_fit: arXiv 2404.10830 [A]",
     )
     shard_sequences: int | None = setting(
         None,
@@ -89,8 +127,9 @@ class Tokenize(Settings):
         ge=1,
     )
     engine: Name = setting(
-        "tokenizers",
-        "library that encodes; fastokens is several times faster and compared with tokenizers on every shard",
+        "auto",
+        "library that encodes. auto: a fast one as long as it gives the ids of the format's own library on samples of "
+        "every shard, else that library (reference)",
         source="ours",
     )
     dtype: Width = setting("auto", "how ids are stored; auto: uint16 when the vocabulary has at most 65,536 ids")
@@ -98,10 +137,10 @@ class Tokenize(Settings):
     @model_validator(mode="after")
     def _one_tokenizer(self) -> Self:
         if (self.tokenizer is None) == (self.train is None):
-            raise ValueError("give exactly one of `tokenizer` (a tokenizer.json) and `train`")
+            raise ValueError("give exactly one of `tokenizer` (a file) and `train`")
         if self.train is not None:
             for role, token in (("bos", self.bos), ("eos", self.eos)):
-                if token is not None and token not in self.train.special_tokens:
+                if token not in (None, AUTO, *self.train.tokens):
                     raise ValueError(f"{role} is {token!r}, which is not among train.special_tokens")
         return self
 
@@ -138,6 +177,7 @@ def nodes(mixture: Mixture | None, tokenize: Tokenize, sources: list[str]) -> li
         needs = ("tokenizer",)
     encode = Encode(
         tokenizer=tokenize.tokenizer,
+        scheme=tokenize.scheme,
         bos=tokenize.bos,
         eos=tokenize.eos,
         dtype=tokenize.dtype,

@@ -1,10 +1,17 @@
-"""Reading a tokenizer.json as something that turns text into ids and does nothing else."""
+"""A tokenizer file of any of three formats, as something that turns text into ids and does nothing else.
+
+    file = TokenizerFile.read("tokenizer.json")          # or tokenizer.model, cl100k_base.tiktoken
+    ids, lengths = file.reference.encode(["some text"])
+
+The format is seen from the content. The library of each format is the reference: tokenizers, sentencepiece,
+tiktoken.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from typing import TYPE_CHECKING, Literal
+from typing import Literal, Protocol
 
 import numpy as np
 import xxhash
@@ -12,53 +19,95 @@ import xxhash
 from gristmill import storage
 from gristmill.errors import UserError, nearest
 
-if TYPE_CHECKING:
-    from tokenizers import Tokenizer
-
-FILE = "tokenizer.json"
 Width = Literal["auto", "uint16", "uint32"]
+Format = Literal["json", "sentencepiece", "tiktoken"]
+SchemeName = Literal["r50k_base", "cl100k_base", "o200k_base", "llama3"]
+FILES: dict[Format, str] = {
+    "json": "tokenizer.json",
+    "sentencepiece": "tokenizer.model",
+    "tiktoken": "tokenizer.tiktoken",
+}
 UINT16_IDS = 1 << 16
+AUTO = "auto"
+END = "<|endoftext|>"
+
+
+class Reference(Protocol):
+    """The library of a format: texts → ids, nothing added, special tokens spelt out in a text read as plain text."""
+
+    package: str
+    vocabulary: int  # highest id + 1
+    special: dict[str, int]  # tokens that no text comes to
+    ends: tuple[str | None, str | None]  # begin and end token where the recipe leaves them to the tokenizer
+    space_begins_piece: bool | None  # may a long text be cut before a space? True: the space is then left out
+
+    def encode(self, texts: list[str]) -> tuple[np.ndarray, np.ndarray]:
+        """Ids of all texts end to end, uint32, and int64 (texts,): how many of them each text has."""
+        ...
+
+    def decode(self, ids: list[int]) -> str: ...
+
+    def token_id(self, token: str) -> int | None: ...
 
 
 @dataclass(frozen=True)
 class TokenizerFile:
-    """A tokenizer.json and the checksum (xxh3-128) of its bytes."""
+    """A tokenizer's file, the checksum (xxh3-128) of its bytes, and its format."""
 
     location: str
     content: bytes
+    scheme: SchemeName | None = None  # of a tiktoken file
 
     @classmethod
-    def read(cls, location: str) -> TokenizerFile:
-        """Raises UserError when there is no such file; `tokenizer` raises it when it is not a tokenizer."""
-        return cls(location, storage.read_bytes(location))
+    def read(cls, location: str, scheme: SchemeName | None = None) -> TokenizerFile:
+        """Raises UserError when there is no such file; `reference` raises it when it is not a tokenizer."""
+        return cls(location, storage.read_bytes(location), scheme)
 
     @property
     def checksum(self) -> str:
         return xxhash.xxh3_128_hexdigest(self.content)
 
-    @cached_property
-    def tokenizer(self) -> Tokenizer:
-        """The tokenizer without padding or truncation; special tokens spelt out in a text are plain text."""
-        try:
-            return _parse(self.content)
-        except Exception as error:  # the package raises bare Exception with serde's words
-            raise UserError(
-                f"{self.location}: not a tokenizer file: {error}",
-                hint="give the tokenizer.json that Hugging Face tokenizers writes",
-            ) from error
+    @property
+    def format(self) -> Format:
+        """tiktoken: lines of base64 and a rank; sentencepiece: a protocol buffer whose first field is a piece."""
+        head = self.content.lstrip()[:1]
+        if head == b"{":
+            return "json"
+        if self.content[:1] == b"\n" and len(self.content) > 64 and b"\x15" in self.content[:64]:
+            return "sentencepiece"
+        first = self.content.split(b"\n", 1)[0].split()
+        return "tiktoken" if len(first) == 2 and first[1].isdigit() else "json"
+
+    @property
+    def name(self) -> str:
+        """What a copy of the file is called."""
+        return FILES[self.format]
 
     @cached_property
+    def reference(self) -> Reference:
+        """Raises UserError when the content is no tokenizer, or its library is not installed."""
+        try:
+            return _open(self.format, self.content, self.scheme)
+        except UserError as error:
+            raise UserError(f"{self.location}: {error.message}", hint=error.hint) from error
+
+    @property
     def vocabulary(self) -> int:
         """Highest id + 1."""
-        return max(self.tokenizer.get_vocab(with_added_tokens=True).values(), default=-1) + 1
+        return self.reference.vocabulary
+
+    def ends(self, bos: str | None, eos: str | None) -> tuple[str | None, str | None]:
+        """The begin and end token, `auto` replaced by what is usual for this tokenizer."""
+        own = self.reference.ends
+        return own[0] if bos == AUTO else bos, own[1] if eos == AUTO else eos
 
     def token_id(self, token: str | None, role: str) -> int | None:
         """The id of a begin or end token. Raises UserError when the vocabulary does not have it."""
         if token is None:
             return None
-        number = self.tokenizer.token_to_id(token)
+        number = self.reference.token_id(token)
         if number is None:
-            special = [entry.content for _, entry in sorted(self.tokenizer.get_added_tokens_decoder().items())]
+            special = list(self.reference.special)
             raise UserError(
                 f"tokenize.{role}: {self.location} has no token {token!r}.{nearest(token, special)}",
                 hint=f"its special tokens: {', '.join(special[:20]) or 'none'}; null for no {role} token",
@@ -77,13 +126,46 @@ class TokenizerFile:
         return np.dtype(width).newbyteorder("<")
 
 
-@lru_cache(maxsize=2)
-def _parse(content: bytes) -> Tokenizer:
-    """One object per process and file: parsing takes longer than encoding a small shard."""
-    from tokenizers import Tokenizer
+def trained_file(folder: str) -> str:
+    """The file that training wrote into a folder, whatever its format."""
+    names = set(storage.list_names(folder))
+    for name in FILES.values():
+        if name in names:
+            return storage.join(folder, name)
+    raise FileNotFoundError(f"{folder}: no tokenizer was trained here yet")
 
-    tokenizer = Tokenizer.from_str(content.decode("utf-8"))
-    tokenizer.no_padding()
-    tokenizer.no_truncation()
-    tokenizer.encode_special_tokens = True  # a page that says <|endoftext|> must not end a document
-    return tokenizer
+
+def flatten(found: list[list[int]]) -> tuple[np.ndarray, np.ndarray]:
+    """Lists of ids as one array, and how long each was."""
+    lengths = np.fromiter(map(len, found), np.int64, len(found))
+    ids = np.empty(int(lengths.sum()), np.uint32)
+    start = 0
+    for row, length in zip(found, lengths.tolist(), strict=True):
+        ids[start : start + length] = row
+        start += length
+    return ids, lengths
+
+
+@lru_cache(maxsize=2)
+def _open(kind: Format, content: bytes, scheme: SchemeName | None) -> Reference:
+    """One object per process and file: parsing takes longer than encoding a small shard."""
+    if kind == "json":
+        from gristmill.tokenize.tokenizer_json import TokenizerJson
+
+        return TokenizerJson(content)
+    if kind == "sentencepiece":
+        from gristmill.tokenize.sentencepiece_model import SentencePieceModel
+
+        return SentencePieceModel(content)
+    from gristmill.tokenize.tiktoken_ranks import TiktokenRanks
+
+    return TiktokenRanks(content, scheme)
+
+
+def missing_package(package: str, error: ImportError) -> UserError:
+    return UserError(
+        f"reading it needs {package}, which is not installed ({error})", hint=f"pip install 'gristmill[{package}]'"
+    )
+
+
+__all__ = ["AUTO", "END", "FILES", "Reference", "SchemeName", "TokenizerFile", "Width", "flatten", "trained_file"]

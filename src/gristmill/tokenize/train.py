@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
@@ -15,18 +16,28 @@ from gristmill.commit import Commit, read_receipt
 from gristmill.dataset import ShardRef
 from gristmill.errors import UserError
 from gristmill.stage import Phase, PhasedStage, Scope, Task, setting
+from gristmill.tokenize import falcon
+from gristmill.tokenize.sentencepiece_model import train_sentencepiece
 from gristmill.tokenize.settings import TrainSettings
-from gristmill.tokenize.tokenizer_file import FILE
+from gristmill.tokenize.tokenizer_file import FILES
 
 HASHES = 1 << 64
 
 
 class TrainTokenizer(PhasedStage):
-    """Train a tokenizer.json on documents sampled from every source."""
+    """Train a tokenizer on documents sampled from every source."""
 
     kind = "train_tokenizer"
+    version = 2
 
     train: TrainSettings = setting(factory=TrainSettings, doc="how")
+
+    def check(self) -> None:
+        if self.train.style == "llama" and find_spec("sentencepiece") is None:
+            raise UserError(
+                "tokenize.train: style llama needs sentencepiece, which is not installed",
+                hint="pip install 'gristmill[sentencepiece]'",
+            )
 
     def phases(self, scope: Scope) -> Iterator[Phase]:
         measure = scope.phase(
@@ -140,7 +151,7 @@ class SampleShard(Task):
 
 @dataclass(frozen=True)
 class TrainOnSample(Task):
-    """Trains on the sample files in their order: same sample, same tokenizer.json, byte for byte."""
+    """Trains on the sample files in their order: same sample, same tokenizer, byte for byte."""
 
     name: str
     files: tuple[str, ...]
@@ -148,8 +159,14 @@ class TrainOnSample(Task):
     units = "tokenizers"
 
     def run(self, commit: Commit) -> None:
+        if self.train.style == "llama":
+            model = train_sentencepiece(_texts(self.files), self.train.entries, self.train.tokens)
+            with open(commit.path(FILES["sentencepiece"]), "wb") as file:
+                file.write(model)
+            commit.count(vocabulary=self.train.entries)
+            return
         tokenizer = train_byte_bpe(_texts(self.files), self.train)
-        with open(commit.path(FILE), "w", encoding="utf-8") as stream:
+        with open(commit.path(FILES["json"]), "w", encoding="utf-8") as stream:
             stream.write(tokenizer.to_str(pretty=True) + "\n")
         commit.count(vocabulary=tokenizer.get_vocab_size())
 
@@ -163,28 +180,33 @@ def _texts(files: tuple[str, ...]) -> Iterator[list[str]]:
 
 
 def word_pattern(digits: str) -> str:
-    """GPT-2's words, but for numbers, as one pattern: fast encoders have a short way for one."""
-    numbers = {"none": r" ?\p{N}+", "single": r"\p{N}", "groups_of_three": r"\p{N}{1,3}"}[digits]
-    endings, letters, signs = r"'(?:[sdmt]|ll|ve|re)", r" ?\p{L}+", r" ?[^\s\p{L}\p{N}]+"
-    return "|".join([endings, letters, numbers, signs, r"\s+(?!\S)", r"\s+"])
+    """How text is split into words: as GPT-2 does, or, where numbers are split too, as GPT-4 (threes) and Qwen 2 (single).
+
+    Published patterns to the letter, and one pattern each: fast encoders know them and have a short way for them.
+    """
+    if digits == "none":
+        return r"'(?:[sdmt]|ll|ve|re)| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"
+    numbers = {"single": r"\p{N}", "groups_of_three": r"\p{N}{1,3}"}[digits]
+    words = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+"
+    return "|".join([words, numbers, r" ?[^\s\p{L}\p{N}]+[\r\n]*", r"\s*[\r\n]+", r"\s+(?!\S)", r"\s+"])
 
 
 def train_byte_bpe(texts: Iterator[list[str]], train: TrainSettings) -> Any:
-    """A byte-level BPE tokenizer like GPT-2's. Nothing is normalised, so text comes back whole."""
+    """A byte-level BPE tokenizer like GPT-2's or Falcon's. Nothing is normalised, so text comes back whole."""
     from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 
     tokenizer = Tokenizer(models.BPE())
-    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
-        [
-            pre_tokenizers.Split(Regex(word_pattern(train.digits)), "isolated"),
-            pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
-        ]
-    )
+    tokenizer.pre_tokenizer = falcon.pre_tokenizer()
+    if train.style != "falcon":
+        split = pre_tokenizers.Split(Regex(word_pattern(train.digits or "single")), "isolated")
+        tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+            [split, pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)]
+        )
     tokenizer.decoder = decoders.ByteLevel()
     trainer = trainers.BpeTrainer(
-        vocab_size=train.vocabulary,
+        vocab_size=train.entries,
         min_frequency=train.minimum_frequency,
-        special_tokens=list(train.special_tokens),
+        special_tokens=list(train.tokens),
         initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
         show_progress=False,
     )

@@ -1,0 +1,302 @@
+"""Source code: whose licence holds for a file, which files are read, and what is taken off their tops."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import tarfile
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from gristmill.documents import Record
+from gristmill.errors import UserError
+from gristmill.sources.code import Code
+from gristmill.sources.code_headers import without_header
+from gristmill.sources.code_languages import is_generated, is_minified, is_vendored, language
+from gristmill.sources.licence_metadata import from_metadata
+from gristmill.sources.licence_sets import allowed, licence_set
+from gristmill.sources.licence_texts import from_head, from_text, is_licence_file, known
+from gristmill.stage import InputFile
+from tests.sources.archives import read
+
+APACHE = (Path(__file__).parents[2] / "LICENSE").read_text()
+BODY = "def add(a, b):\n    return a + b\n"
+GPL_HEADER = "GNU GENERAL PUBLIC LICENSE\nVersion 3, 29 June 2007\n\nEveryone is permitted to copy.\n"
+
+
+def packed(files: Mapping[str, str | bytes]) -> bytes:
+    stream = io.BytesIO()
+    with tarfile.open(fileobj=stream, mode="w:gz") as archive:
+        for name, text in files.items():
+            data = text if isinstance(text, bytes) else text.encode()
+            entry = tarfile.TarInfo(name)
+            entry.size = len(data)
+            archive.addfile(entry, io.BytesIO(data))
+    return stream.getvalue()
+
+
+def files(tmp_path: Path, contents: Mapping[str, str | bytes], **settings) -> dict[str, Record]:
+    records = read(tmp_path, packed(contents), "repo-1.0.tar.gz", Code(**settings))
+    assert len(records) == len(contents)
+    return {str(record.title): record for record in records}
+
+
+def outcomes(found: Mapping[str, Record]) -> dict[str, str]:
+    return {name: record.reason or "kept" for name, record in found.items()}
+
+
+# -- licences ------------------------------------------------------------------------------------------------------------
+
+
+def test_the_nearest_licence_up_the_tree_holds(tmp_path: Path) -> None:
+    found = files(
+        tmp_path,
+        {
+            "r/LICENSE": APACHE,
+            "r/a.py": BODY,
+            "r/lib/b.py": BODY,
+            "r/other/COPYING": "Some text of a licence that nobody knows.",
+            "r/other/c.py": BODY,
+            "r/other/deep/d.py": BODY,
+            "r/gpl/package.json": '{"license": "GPL-3.0-only"}',
+            "r/gpl/e.js": "let a = 1;\n",
+            "r/f.py": "# SPDX-License-Identifier: GPL-2.0-or-later\n" + BODY,
+            "r/g.py": "# SPDX-License-Identifier: MIT OR GPL-2.0-only\n" + BODY,
+        },
+    )
+    assert outcomes(found) == {
+        "r/LICENSE": "code.licence_file",
+        "r/a.py": "kept",
+        "r/lib/b.py": "kept",
+        "r/other/COPYING": "code.unrecognised_licence",
+        "r/other/c.py": "code.unrecognised_licence",
+        "r/other/deep/d.py": "code.unrecognised_licence",
+        "r/gpl/package.json": "code.licence",
+        "r/gpl/e.js": "code.licence",
+        "r/f.py": "code.licence",
+        "r/g.py": "kept",
+    }
+    evidence = found["r/lib/b.py"].metadata
+    assert evidence["licences"] == ["Apache-2.0"]
+    assert evidence["evidence"][0]["file"] == "r/LICENSE"
+    assert evidence["evidence"][0]["score"] > 0.9
+
+
+def test_a_repository_without_a_licence_is_never_allowed(tmp_path: Path) -> None:
+    assert outcomes(files(tmp_path, {"r/a.py": BODY})) == {"r/a.py": "code.no_licence"}
+    assert outcomes(files(tmp_path, {"r/a.py": BODY}, unlicensed="keep")) == {"r/a.py": "kept"}
+
+
+def test_several_licences_must_all_be_allowed_unless_any_will_do(tmp_path: Path) -> None:
+    tree = {
+        "r/LICENSE": APACHE,
+        "r/PKG-INFO": "License: GPLv3\n",
+        "r/LICENSES/GPL-3.0-only.txt": GPL_HEADER,
+        "r/a.py": BODY,
+    }
+    assert outcomes(files(tmp_path, tree))["r/a.py"] == "code.licence"
+    assert outcomes(files(tmp_path, tree, several="any"))["r/a.py"] == "kept"
+
+
+def test_sets_and_own_lists() -> None:
+    assert allowed("Apache-2.0 WITH LLVM-exception", licence_set("llama"))
+    assert not allowed("MIT AND LGPL-2.1-only", licence_set("llama"))
+    assert not allowed("", licence_set("llama"))
+    assert not allowed("proprietary (", licence_set("permissive"))
+    for name in ("llama", "stack", "permissive", "blue_oak"):
+        among = licence_set(name)
+        assert {"MIT", "Apache-2.0", "BSD-3-Clause"} <= among
+        for family in ("GPL", "LGPL", "AGPL", "MPL", "EPL", "CDDL", "CC-BY-SA"):
+            assert not any(spdx.startswith(family + "-") for spdx in among), (name, family)
+    with pytest.raises(UserError, match="no SPDX identifier"):
+        Code(allow=("MITT",)).check()
+
+
+@pytest.mark.parametrize(
+    ("path", "content", "licences"),
+    [
+        ("pyproject.toml", '[project]\nlicense = "MIT OR Apache-2.0"', ("MIT OR Apache-2.0",)),
+        ("pyproject.toml", '[project]\nclassifiers = ["License :: OSI Approved :: BSD License"]', ("BSD-3-Clause",)),
+        ("pyproject.toml", '[tool.poetry]\nlicense = "GPL-3.0-only"', ("GPL-3.0-only",)),
+        ("setup.cfg", "[metadata]\nlicense = Apache Software License\n", ("Apache-2.0",)),
+        ("setup.py", "setup(name='x', license='The MIT License (MIT)')", ("MIT",)),
+        ("package.json", '{"licenses": [{"type": "MIT"}, {"type": "Apache-2.0"}]}', ("MIT", "Apache-2.0")),
+        ("Cargo.toml", '[package]\nlicense = "MIT/Apache-2.0"', ("MIT OR Apache-2.0",)),
+        ("composer.json", '{"license": ["MIT", "GPL-2.0-only"]}', ("MIT OR GPL-2.0-only",)),
+        ("x.gemspec", "  s.licenses = ['MIT', 'Ruby']", ("MIT", "Ruby")),
+        ("pom.xml", "<license><name>Apache License, Version 2.0</name></license>", ("Apache-2.0",)),
+        ("PKG-INFO", "Name: x\nLicense-Expression: ISC\n\nLicense: GPL", ("ISC",)),
+        ("package.json", '{"license": "SEE LICENSE IN x"}', None),
+        ("package.json", "{broken", None),
+    ],
+)
+def test_package_metadata_states_licences(path: str, content: str, licences: tuple[str, ...] | None) -> None:
+    found = from_metadata(path, content.encode())
+    assert (found and found.licences) == licences
+
+
+@pytest.mark.parametrize(
+    ("name", "spdx"),
+    [
+        ("GNU General Public License v3 (GPLv3)", "GPL-3.0-only"),
+        ("GNU Library or Lesser General Public License (LGPL)", "LGPL-2.0-or-later"),
+        ("Mozilla Public License 2.0 (MPL 2.0)", "MPL-2.0"),
+        ("mit", "MIT"),
+        ("Whatever", None),
+    ],
+)
+def test_names_people_write_are_known(name: str, spdx: str | None) -> None:
+    assert known(name) == spdx
+
+
+def test_which_files_are_licences() -> None:
+    yes = "LICENSE COPYING.LESSER license-mit.txt LICENSES/MIT.txt UNLICENSE NOTICE GPL-3.0.txt jquery.LICENSE.txt".split()
+    no = "src/license.py README licensing_guide.html.erb debian/copyright mit.py license-checker.js".split()
+    assert [is_licence_file(name) for name in yes] == [True] * len(yes)
+    assert [is_licence_file(name) for name in no] == [False] * len(no)
+    assert from_text("NOTICE", b"This product includes software by Ann.") is None
+    head = from_head("a.c", "/* SPDX-License-Identifier: (GPL-2.0 WITH Linux-syscall-note) OR MIT */")
+    assert head is not None
+    assert head.licences == ("(GPL-2.0 WITH Linux-syscall-note) OR MIT",)
+
+
+# -- files ---------------------------------------------------------------------------------------------------------------
+
+
+def test_files_nobody_wrote_are_passed_over(tmp_path: Path) -> None:
+    found = files(
+        tmp_path,
+        {
+            "r/LICENSE": APACHE,
+            "r/vendor/x/a.go": "package x\n",
+            "r/api_pb2.py": BODY,
+            "r/gen.py": "# Generated by make_tables. Do not edit.\n" + BODY,
+            "r/app.js": "a=1;b=2;" * 500,
+            "r/logo.png": b"\x89PNG\0\0",
+            "r/data.xyz": "1 2 3\n",
+            "r/big.py": "x = 1\n" * 200_000,
+            "r/empty.py": "\n\n",
+            "r/latin.py": "# caf\xe9\nx = 1\n".encode("latin-1"),
+        },
+    )
+    assert outcomes(found) == {
+        "r/LICENSE": "code.licence_file",
+        "r/vendor/x/a.go": "code.vendored",
+        "r/api_pb2.py": "code.generated",
+        "r/gen.py": "code.generated",
+        "r/app.js": "code.minified",
+        "r/logo.png": "binary",
+        "r/data.xyz": "code.language",
+        "r/big.py": "code.too_large",
+        "r/empty.py": "code.empty",
+        "r/latin.py": "kept",
+    }
+    assert found["r/latin.py"].text == "# café\nx = 1\n"
+
+
+@pytest.mark.parametrize(
+    ("path", "text", "name"),
+    [
+        ("a.h", "class A { public: int x; };", "C++"),
+        ("a.h", "int f(void);", "C"),
+        ("a.m", "@interface A", "Objective-C"),
+        ("a.m", "function y = f(x)\n% help\nend", "MATLAB"),
+        ("run", "#!/usr/bin/env python3\n", "Python"),
+        ("run", "#!/bin/bash -e\n", "Shell"),
+        ("Dockerfile", "", "Dockerfile"),
+        ("CMakeLists.txt", "", "CMake"),
+        ("a.rs", "", "Rust"),
+        ("a.qqq", "", None),
+        ("README", "words", None),
+    ],
+)
+def test_languages_by_name_and_content(path: str, text: str, name: str | None) -> None:
+    assert language(path, text) == name
+
+
+def test_what_counts_as_vendored_generated_minified() -> None:
+    assert is_vendored("a/node_modules/b.js")
+    assert not is_vendored("src/vendors.py")
+    assert is_generated("package-lock.json", "{}")
+    assert not is_generated("a.py", "x = 1\n" * 20 + "# generated by hand\n")
+    assert not is_minified("a.js", "function add(a, b) {\n  return a + b;\n}\n" * 40)
+
+
+# -- headers -------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("path", "source", "expected"),
+    [
+        ("a.c", "/*\n * Copyright 2020 Ann\n */\n#include <a.h>\n", "#include <a.h>\n"),
+        ("a.c", "// Copyright Ann\n// All rights reserved.\n\nint a;\n", "int a;\n"),
+        (
+            "a.c",
+            "#include <a.h>\n#define B 1\n/* Copyright Ann */\n",
+            "#include <a.h>\n#define B 1\n/* Copyright Ann */\n",
+        ),
+        ("a.c", "/* What it does. */\nint a;\n", "/* What it does. */\nint a;\n"),
+        ("a.sh", "#!/bin/sh\n# Copyright Ann\n\necho\n", "#!/bin/sh\necho\n"),
+        (
+            "a.py",
+            "#!/usr/bin/python\n# -*- coding: utf-8 -*-\n# Copyright Ann\n# MIT\nx = 1\n",
+            "#!/usr/bin/python\n# -*- coding: utf-8 -*-\nx = 1\n",
+        ),
+        ("a.py", "# Reads files.\n\n# Copyright Ann\nx = 1\n", "# Reads files.\n\nx = 1\n"),
+        ("a.py", '"""Copyright Ann.\n\nLicensed under MIT."""\nx = 1\n', "x = 1\n"),
+        ("a.py", '"""Adds numbers."""\nCOPYRIGHT = 1\n', '"""Adds numbers."""\nCOPYRIGHT = 1\n'),
+        ("a.md", "# Copyright\n\nText.\n", "# Copyright\n\nText.\n"),
+        ("a.rs", "// Licensed under the Apache License\n#![no_std]\n", "#![no_std]\n"),
+        ("a.php", "<?php\n/* Copyright Ann */\necho 1;\n", "<?php\necho 1;\n"),
+        ("a.go", "// Copyright Ann\n\n//go:build linux\n\npackage a\n", "//go:build linux\n\npackage a\n"),
+        ("a.lua", "--[[ Copyright\nAnn ]]\nreturn 1\n", "return 1\n"),
+        ("a.py", "# Copyright", ""),
+    ],
+)
+def test_licence_headers_go_and_nothing_else(path: str, source: str, expected: str) -> None:
+    assert without_header(path, source) == expected
+
+
+# -- folders and tables --------------------------------------------------------------------------------------------------
+
+
+def test_folders_are_repositories(tmp_path: Path) -> None:
+    for name, text in (("one/LICENSE", APACHE), ("one/src/a.py", BODY), ("two/b.py", BODY), ("one/.git/config", "x")):
+        path = tmp_path / "repos" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    source = Code()
+    inputs = [
+        InputFile(path, os.path.relpath(path, tmp_path), os.path.getsize(path), "v")
+        for path in source.expand(str(tmp_path / "repos"))
+    ]
+    records = [record for file in source.select(inputs) for record in source.records(file)]
+    assert {str(record.title): record.reason or "kept" for record in records} == {
+        "LICENSE": "code.licence_file",
+        "src/a.py": "kept",
+        "b.py": "code.no_licence",
+    }
+    assert {record.metadata["repository"] for record in records} == {"one", "two"}
+
+
+def test_tables_state_their_licences(tmp_path: Path) -> None:
+    rows = [
+        {"content": BODY, "path": "a.py", "repo_name": "x/y", "license": "mit"},
+        {"content": BODY, "path": "a.py", "repo_name": "x/y", "license": "gpl-3.0"},
+        {"content": BODY, "path": "a.py", "repo_name": "x/y", "licenses": ["MIT", "Apache-2.0"]},
+        {"content": BODY, "path": "a.py", "repo_name": "x/y", "license": "NOASSERTION"},
+        {"path": "a.py"},
+    ]
+    data = "".join(json.dumps(row) + "\n" for row in rows).encode()
+    records = read(tmp_path, data, "github.jsonl", Code())
+    assert [record.reason or "kept" for record in records] == [
+        "kept",
+        "code.licence",
+        "kept",
+        "code.no_licence",
+        "no_text",
+    ]
+    assert records[0].metadata["repository"] == "x/y"
