@@ -45,6 +45,14 @@ def test_dclm_words_are_those_of_its_cleaning_step(text):
     assert len(reading.sequence(one, 0)) == len(words)
 
 
+@given(st.text(string.ascii_letters + string.punctuation + string.digits + " \n\té", max_size=40))
+def test_code_is_split_where_no_name_goes_on(text):
+    words = re.findall(r"\w+", text)
+    one, two = (Texts.from_strings([t]) for t in (text, " ".join(words)))
+    assert WordReading("code").sequence(one, 0).tolist() == WordReading("code").sequence(two, 0).tolist()
+    assert len(WordReading("code").sequence(one, 0)) == len(words)
+
+
 @given(some_text)
 def test_text_is_simplified_as_datatrove_does(text):
     simplify_text = pytest.importorskip("datatrove.utils.text").simplify_text

@@ -61,7 +61,7 @@ def test_files_of_the_same_name_in_two_folders_are_two_shards(planted: dict[str,
     [
         ("empty.warc.gz", b"", {}),
         ("text.warc.gz", b"this is no archive\n", {"not_warc": 1}),
-        ("packed.warc.gz", gzip.compress(b"this is no archive\n"), {"not_warc": 1}),
+        ("packed.warc.gz", gzip.compress(b"this is no archive\n", mtime=0), {"not_warc": 1}),
         ("html.warc", b"<!doctype html><title>404</title>\n", {"not_warc": 1}),
     ],
 )

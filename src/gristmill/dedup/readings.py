@@ -20,7 +20,7 @@ from gristmill.kernels.text import Texts
 if TYPE_CHECKING:
     from spacy.language import Language
 
-Normalisation = Literal["words", "whitespace", "refinedweb", "dclm", "datatrove"]
+Normalisation = Literal["words", "whitespace", "refinedweb", "dclm", "code", "datatrove"]
 MOST_REMEMBERED = 1 << 18  # chunks between spaces whose words are remembered
 
 
@@ -34,6 +34,7 @@ def fold_table(normalise: str) -> np.ndarray:
         "whitespace": shingles.whitespace_table,
         "refinedweb": shingles.refinedweb_table,
         "dclm": shingles.dclm_table,
+        "code": shingles.code_table,
     }[normalise]()
 
 

@@ -90,6 +90,17 @@ def dclm_table() -> np.ndarray:
 
 
 @cache
+def code_table() -> np.ndarray:
+    """Fold table uint32 (TABLE_SIZE + 2,) of source code: letters, digits and underscores as they are, all else separates."""
+    table = np.zeros(TABLE_SIZE + 2, np.uint32)
+    table[TABLE_SIZE:] = ALONE, DROPPED
+    for code in range(TABLE_SIZE):
+        if chr(code).isalnum() or code == ord("_"):
+            table[code] = code + FIRST_LETTER
+    return table
+
+
+@cache
 def whitespace_table() -> np.ndarray:
     """Fold table uint32 (TABLE_SIZE + 2,): white space separates words and all else is letters."""
     table = np.zeros(TABLE_SIZE + 2, np.uint32)
