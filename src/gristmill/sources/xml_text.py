@@ -97,6 +97,10 @@ def xml_text(root: Element, words: Vocabulary) -> str:
     return writer.text()
 
 
+def _level(heading: str) -> int:
+    return len(heading) - len(heading.lstrip("#"))
+
+
 def _entity(name: str) -> str:
     return html.unescape(f"&{name};")
 
@@ -167,7 +171,99 @@ class _Writer:
 
     def _joined(self) -> Iterator[str]:
         before = ""
-        for kind, text in self.blocks:
+        for kind, text in self._headed():
+            if before:
+                yield "\n" if kind in _TIGHT and before == kind else "\n\n"
+            yield text
+            before = kind
+
+    def _headed(self) -> list[tuple[str, str]]:
+        """The blocks without headings under which nothing stands."""
+        kept: list[tuple[str, str]] = []
+        for kind, text in reversed(self.blocks):
+            if kind != "heading" or (kept and (kept[-1][0] != "heading" or _level(kept[-1][1]) > _level(text))):
+                kept.append((kind, text))
+        return kept[::-1]
+
+
+def _level(heading: str) -> int:
+    return len(heading) - len(heading.lstrip("#"))
+
+
+def _entity(name: str) -> str:
+    return html.unescape(f"&{name};")
+
+
+class _Writer:
+    def __init__(self) -> None:
+        self.blocks: list[tuple[str, str]] = []  # kind, text
+        self.current: list[str] = []
+        self.prefix = ""  # of the block being written: a heading's signs, an item's marker
+        self.kind = "block"
+        self.lists: list[list[int]] = []  # counters of open lists; 0: not ordered
+        self.opened: list[Kind | None] = []
+
+    def add(self, text: str | None) -> None:
+        if text:
+            self.current.append(text)
+
+    def open(self, kind: Kind | None, element: Element, level: int) -> None:
+        self.opened.append(kind)
+        if kind in _BLOCKS:
+            self.flush()
+        if kind == "heading":
+            self.prefix, self.kind = "#" * max(1, min(6, level)) + " ", "heading"
+        elif kind == "list":
+            ordered = element.get("list-type") in ("order", "ordered", "arabic", "alpha-lower", "roman-lower")
+            self.lists.append([1 if ordered or local(element) == "ol" else 0])
+        elif kind == "item":
+            counter = self.lists[-1] if self.lists else [0]
+            self.prefix = _INDENT * max(0, len(self.lists) - 1) + (f"{counter[0]}. " if counter[0] else "* ")
+            counter[0] += bool(counter[0])
+            self.kind = "item"
+        elif kind == "row":
+            self.kind = "row"
+        elif kind == "quote":
+            self.prefix = "> "
+        elif kind == "cell" and "".join(self.current).strip():
+            self.add(" | ")
+        elif kind == "break":
+            self.add("\n")
+        elif kind == "sub":
+            self.add("_")
+        elif kind == "sup":
+            self.add("^")
+
+    def close(self) -> None:
+        kind = self.opened.pop()
+        if kind in _BLOCKS:
+            self.flush()
+        if kind == "list" and self.lists:
+            self.lists.pop()
+
+    def flush(self) -> None:
+        text = "\n".join(
+            line for line in (" ".join(part.split()) for part in "".join(self.current).split("\v")) if line
+        )
+        self.current = []
+        if text:
+            inside = self.kind if self.kind != "block" or not self.lists else "item"
+            prefix = self.prefix or (_INDENT * len(self.lists) if inside == "item" else "")
+            self.blocks.append((inside, prefix + text))
+            self.prefix, self.kind = "", "block"
+        elif self.kind in ("heading", "row"):
+            self.prefix, self.kind = "", "block"
+
+    def text(self) -> str:
+        self.flush()
+        return "".join(self._joined())
+
+    def _joined(self) -> Iterator[str]:
+        before = ""
+        levels = [_level(text) if kind == "heading" else 7 for kind, text in self.blocks]
+        for (kind, text), level, following in zip(self.blocks, levels, [*levels[1:], 0], strict=False):
+            if kind == "heading" and following <= level:
+                continue  # nothing stands under it
             if before:
                 yield "\n" if kind in _TIGHT and before == kind else "\n\n"
             yield text
