@@ -99,6 +99,14 @@ def test_parts_stay_or_go_as_set(tmp_path: Path, setting: dict, there: str, gone
     assert gone not in text
 
 
+def test_citations_take_their_page_numbers_along_and_empty_headings_go(tmp_path: Path) -> None:
+    body = """<body><sec><title>A</title><p>So it is (<xref ref-type="bibr">3</xref>, p. 177) (see <xref ref-type="bibr">4</xref>
+    and <xref ref-type="bibr">5</xref>) (as rye <xref ref-type="bibr">6</xref>).</p></sec>
+    <sec><title>Empty</title><sec><title>Below</title><graphic/></sec></sec></body>"""
+    text = str(only(tmp_path, article(body=body)).text)
+    assert text.endswith("## A\n\nSo it is (as rye).")
+
+
 def test_articles_are_dropped_by_type_licence_and_lack_of_body(tmp_path: Path) -> None:
     assert ends([only(tmp_path, article(attributes='article-type="retraction"'))]) == ["jats.article_type"]
     assert ends([only(tmp_path, article(body=""))]) == ["jats.no_body"]

@@ -26,7 +26,11 @@ _LANG = "{http://www.w3.org/XML/1998/namespace}lang"
 _TEX_BODY = re.compile(r"\\begin\{document\}(.*?)\\end\{document\}", re.S)
 _CITED, _JOINED = "\x1a", "\x1b"  # where a citation stood; a label that belongs to the paragraph behind it
 _CITATIONS = re.compile(rf"{_CITED}(?:(?:[\s,;–—-]|and)*{_CITED})*")
-_BRACKETED = re.compile(rf"\s*(?:\[\s*{_CITED}\s*\]|\(\s*{_CITED}\s*\)|\^{_CITED}|{_CITED})")
+_BESIDE = r"(?:[\s,;:.–—-]|\d|\b(?:and|see|also|cf|pp?|fig|table|apud|e\.?g|i\.?e)\b)*"  # what goes with citations in brackets
+_BRACKETED = re.compile(
+    rf"\s*(?:\[{_BESIDE}(?:{_CITED}{_BESIDE})+\]|\({_BESIDE}(?:{_CITED}{_BESIDE})+\)|\^{_CITED}|{_CITED})", re.I
+)
+_NO_ABSTRACT = ("graphical", "teaser", "toc", "key-images", "highlights", "video")
 _LABEL = re.compile(rf"\s*{_JOINED}\s*")
 _BEFORE_MARK = re.compile(r" +([,.;:](?:\s|$))")
 _MONTHS = {name: n for n, name in enumerate("jan feb mar apr may jun jul aug sep oct nov dec".split(), 1)}
@@ -107,7 +111,7 @@ class Jats(Source):
             record.end(Outcome.DROPPED, f"{self.kind}.no_body")
             return
         parts = [f"# {record.title}"] if record.title else []
-        if self.keep_abstract and (found := _first(meta, "abstract")) is not None:
+        if self.keep_abstract and (found := _abstract(meta)) is not None:
             text = self._tidy(xml_text(found, words))
             parts.append(text if text.lower().startswith(("# ", "## ")) else f"## Abstract\n\n{text}" if text else "")
         bodies = [body] if body is not None else []
@@ -210,6 +214,12 @@ def _first(element: Element | None, path: str) -> Element | None:
     if element is None:
         return None
     return element.find("/".join(f"{{*}}{step}" for step in path.split("/")))
+
+
+def _abstract(meta: Element | None) -> Element | None:
+    """The first abstract in words."""
+    found = meta.iterfind("{*}abstract") if meta is not None else ()
+    return next((one for one in found if one.get("abstract-type") not in _NO_ABSTRACT), None)
 
 
 def _about(article: Element, meta: Element | None) -> dict[str, Any]:

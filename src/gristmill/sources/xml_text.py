@@ -97,6 +97,10 @@ def xml_text(root: Element, words: Vocabulary) -> str:
     return writer.text()
 
 
+def _level(heading: str) -> int:
+    return len(heading) - len(heading.lstrip("#"))
+
+
 def _entity(name: str) -> str:
     return html.unescape(f"&{name};")
 
@@ -167,8 +171,16 @@ class _Writer:
 
     def _joined(self) -> Iterator[str]:
         before = ""
-        for kind, text in self.blocks:
+        for kind, text in self._headed():
             if before:
                 yield "\n" if kind in _TIGHT and before == kind else "\n\n"
             yield text
             before = kind
+
+    def _headed(self) -> list[tuple[str, str]]:
+        """The blocks without headings under which nothing stands."""
+        kept: list[tuple[str, str]] = []
+        for kind, text in reversed(self.blocks):
+            if kind != "heading" or (kept and (kept[-1][0] != "heading" or _level(kept[-1][1]) > _level(text))):
+                kept.append((kind, text))
+        return kept[::-1]
