@@ -88,7 +88,8 @@ class MinHash(ComparedDedup):
         "words",
         "what a word is. words: small letters without accents, a number as 0, all else separates. whitespace: what white space "
         "splits. refinedweb: as that, in small letters, without accents and punctuation. dclm: as that, in small letters, "
-        "without ASCII punctuation. code: runs of letters, digits and _. datatrove: letter for letter its own, in English (needs spaCy; slower)",
+        "without ASCII punctuation. code: runs of letters, digits and _. datatrove: letter for letter its own, in English (needs "
+        "spaCy; slower)",
         source="FineWeb's steps [A]; RefinedWeb's, recalled [C]; DCLM's and BigCode's minhash code [A]",
     )
     tokenizer: Location | None = setting(

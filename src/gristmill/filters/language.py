@@ -187,8 +187,8 @@ class Language(Filter):
     before_extraction: float | None = setting(
         None,
         "in drop_early, with an extraction engine other than gristmill: a page whose rough text is in a language that is not "
-        "kept, with at least this score, is dropped before it is extracted; null extracts every page first. 0.9 changes almost "
-        "nothing but the speed",
+        "kept, with at least this score, is dropped before it is extracted; null extracts every page first. The lower, the "
+        "more pages are dropped whose main text would have been kept",
         source="ours",
         unit="probability",
         ge=0.5,
