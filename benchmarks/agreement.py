@@ -47,7 +47,7 @@ FAMILIES: dict[str, dict[str, Filter]] = {
 def pages_of(data: Path) -> tuple[list[str], list[str | None]]:
     """The whole text and the main content of every page, each once, and their languages."""
     pages = list(dict.fromkeys(text for text in page_texts(data, COLLECTIONS) if 0 < len(text) < LONGEST))
-    return pages, identify(pages)[0]
+    return pages, identify(pages).first
 
 
 def decide(stage: Filter, pages: Sequence[str], languages: Sequence[str | None]) -> list[str | None]:
