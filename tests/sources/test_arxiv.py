@@ -101,6 +101,7 @@ def test_comments_go_and_escaped_percents_stay(source: str, expected: str) -> No
         (r"\renewcommand{\section}[1]{!#1}\section{A}", r"\section{A}"),
         (r"\newcommand{\x}{a}\xyz \x", r"\xyz a"),
         (r"\newcommand{\h}[1]{##1 #1}\h{a}", "#1 a"),
+        (r"\newcommand{\ie}{i.e.~}That is, \ie bread", "That is, i.e.~bread"),
     ],
 )
 def test_macros_are_written_out(source: str, expected: str) -> None:

@@ -101,6 +101,24 @@ def test_several_licences_must_all_be_allowed_unless_any_will_do(tmp_path: Path)
     assert outcomes(files(tmp_path, tree, several="any"))["r/a.py"] == "kept"
 
 
+@pytest.mark.parametrize(
+    ("notice", "spdx"),
+    [
+        (
+            "# This program is free software; you can redistribute it and/or modify\n# it under the terms of the GNU General\n"
+            "# Public License as published by",
+            "GPL-1.0-or-later",
+        ),
+        (" * under the terms of version 2.1 of the GNU Lesser General Public\n * License", "LGPL-2.0-or-later"),
+        ("// This Source Code Form is subject to the terms of the Mozilla Public\n// License, v. 2.0.", "MPL-2.0"),
+        ("# Unlike programs under other terms, this compares with GNU tools.", None),
+    ],
+)
+def test_a_notice_in_a_file_counts_before_the_licence_around_it(notice: str, spdx: str | None) -> None:
+    found = from_head("a.py", notice + "\n" + BODY)
+    assert (found and found.licences) == (spdx and (spdx,))
+
+
 def test_sets_and_own_lists() -> None:
     assert allowed("Apache-2.0 WITH LLVM-exception", licence_set("llama"))
     assert not allowed("MIT AND LGPL-2.1-only", licence_set("llama"))

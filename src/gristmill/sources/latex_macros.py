@@ -83,6 +83,8 @@ class Macros:
                 self.recursive.add(name)
                 continue
             self.left -= len(replacement)
+            if replacement.endswith(("~", "\\ ")):  # a space of its own: the one behind the name is TeX's
+                end += len(text[end:]) - len(text[end:].lstrip(" "))
             replacement = self._expanded(replacement, depth + 1, inside | {name}, keep)
             before = text[start : found.start()]
             parts += (before, _fitted(before, replacement, text, end))

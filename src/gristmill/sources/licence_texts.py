@@ -22,6 +22,20 @@ _NOT_TEXT = re.compile(
     re.I,
 )
 _HEAD = re.compile(r"SPDX-License-Identifier:\s*([A-Za-z0-9 .+()\-:]{2,300}?)\s*(?:\*/|-->|\*\)|#}|\r|\n|$)")
+_COPYLEFT = re.compile(
+    r"(?:terms of|under|subject to|licensed under) (?:the (?:terms of )?)?(?:the )?(?:version \d\S* of )?(?:the )?"
+    r"(?:(GNU)(?: (Lesser|Library|Affero))? General Public|(Mozilla) Public|(Eclipse) Public) Licen[cs]e",
+    re.I,
+)
+_COPYLEFT_IDS = {
+    "gnu": "GPL-1.0-or-later",
+    "gnu lesser": "LGPL-2.0-or-later",
+    "gnu library": "LGPL-2.0-or-later",
+    "gnu affero": "AGPL-3.0-or-later",
+    "mozilla": "MPL-2.0",
+    "eclipse": "EPL-1.0",
+}
+_COMMENT_SIGNS = re.compile(r"^[ \t]*(?:[*#;%!]|//|--|/\*)+", re.M)
 _MARKUP = re.compile(r"<[^<>]{1,200}>")
 
 
@@ -66,9 +80,15 @@ def from_text(path: str, data: bytes) -> Evidence | None:
 
 
 def from_head(path: str, text: str) -> Evidence | None:
-    """What the SPDX line in the first lines of a file states."""
-    found = _HEAD.search(text[:3000])
-    return Evidence(path, "header", (found[1].strip(),)) if found else None
+    """What the top of a file states: its SPDX line or, without one, that it is under a GNU, Mozilla or Eclipse licence, whatever
+    the files around it are under."""
+    head = text[:3000]
+    if found := _HEAD.search(head):
+        return Evidence(path, "header", (found[1].strip(),))
+    if (notice := _COPYLEFT.search(" ".join(_COMMENT_SIGNS.sub(" ", head).split()))) is not None:
+        name = " ".join(word for word in notice.groups() if word).lower()
+        return Evidence(path, "header", (_COPYLEFT_IDS[name],))
+    return None
 
 
 def known(name: str) -> str | None:
