@@ -242,11 +242,16 @@ def localized(location: str) -> Iterator[Path]:
     if not is_remote(location):
         yield Path(local_path(location))
         return
-    with tempfile.TemporaryDirectory(prefix="gristmill-") as folder, open_input(location) as stream:
+    with tempfile.TemporaryDirectory(prefix="gristmill-") as folder:
         path = Path(folder, location.rsplit("/", 1)[-1])
-        with path.open("wb") as copy:
-            shutil.copyfileobj(stream, copy, 8 << 20)
+        fetch(location, str(path))
         yield path
+
+
+def fetch(location: str, path: str) -> None:
+    """Copy a remote file to a local path in one stream: no server need know ranges for it."""
+    with explain(location):
+        filesystem(location).get_file(location, path)
 
 
 def remove_tree(location: str) -> None:

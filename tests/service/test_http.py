@@ -57,6 +57,18 @@ def test_documents_come_over_http(served: str, tmp_path: Path) -> None:
     assert plan_here(recipe, tmp_path / "root").done
 
 
+def test_a_model_comes_over_http_from_a_server_without_ranges(served: str, tmp_path: Path) -> None:
+    from gristmill.perplexity import scorer
+
+    content = os.urandom(20 << 20)  # more than is read at a time
+    (tmp_path / "site" / "en.ngrams").write_bytes(content)
+    assert Path(scorer._local(f"{served}/en.ngrams")).read_bytes() == content
+    with storage.localized(f"{served}/en.ngrams") as path:
+        assert path.read_bytes() == content
+    with pytest.raises(UserError, match=r"absent\.ngrams"):
+        storage.fetch(f"{served}/absent.ngrams", str(tmp_path / "x"))
+
+
 def test_file_modified_on_the_server_is_another_version(served: str, tmp_path: Path) -> None:
     path = write_jsonl(tmp_path / "site" / "in" / "a.jsonl", [text_of(1)])
     recipe = write_recipe(tmp_path / "r.yaml", {"web": {"read": "jsonl", "input": f"{served}/in/a.jsonl"}})

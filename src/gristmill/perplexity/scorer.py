@@ -7,7 +7,6 @@ A model is named by what its files' names begin with: PREFIX.sp.model, and PREFI
 from __future__ import annotations
 
 import os
-import shutil
 import tempfile
 from dataclasses import dataclass
 from functools import cache
@@ -114,12 +113,7 @@ def _local(location: str) -> str:
     """The file on this machine; what lies elsewhere is copied once."""
     if not storage.is_remote(location):
         return storage.local_path(location)
-
-    def copy(target: str) -> None:
-        with storage.open_input(location) as stream, open(target, "wb") as out:
-            shutil.copyfileobj(stream, out, 8 << 20)
-
-    return _kept(location, "", copy)
+    return _kept(location, "", lambda target: storage.fetch(location, target))
 
 
 def _converted(location: str) -> str:
