@@ -154,6 +154,19 @@ def test_bigquery_tables_and_csv_read_the_same(tmp_path: Path) -> None:
     assert texts(read(HackerNews(), tmp_path / "000000000000.parquet")) == expected
 
 
+def test_a_corrupt_row_group_costs_its_rows_and_no_others(tmp_path: Path) -> None:
+    path = tmp_path / "items.parquet"
+    rows = [{"id": n, "type": "story", "title": f"Story {n} " + "x" * 200, "score": 3} for n in range(1, 31)]
+    pq.write_table(pa.Table.from_pylist(rows), path, row_group_size=10, compression="none", use_dictionary=False)
+    place = pq.read_metadata(path).row_group(1).column(0).data_page_offset
+    data = bytearray(path.read_bytes())
+    data[place : place + 12] = b"\xff" * 12
+    path.write_bytes(data)
+    records = read(HackerNews(minimum_comments=0), path)
+    assert len(texts(records)) == 20
+    assert reasons(records) == {"corrupt_parquet": 1}
+
+
 def test_deleted_dead_and_unwanted_items_are_named(tmp_path: Path) -> None:
     items = [
         STORY,

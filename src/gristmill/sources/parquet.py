@@ -11,16 +11,14 @@ from collections.abc import Iterator
 from typing import Any, ClassVar
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from gristmill import storage
 from gristmill.documents import Outcome, Record
 from gristmill.errors import UserError, nearest
 from gristmill.sources.fields import Fields
 from gristmill.sources.presets import Preset, resolve
+from gristmill.sources.rows import parquet_rows
 from gristmill.stage import InputFile, Source, setting
-
-_BATCH_ROWS = 512
 
 
 class Parquet(Source):
@@ -46,34 +44,12 @@ class Parquet(Source):
         the data's.
         """
         with storage.open_input(file.location) as stream:
-            row = 0
-            try:
-                table = pq.ParquetFile(stream)
-                wanted = self._columns(table.schema_arrow, file.location)
-                row_groups = table.num_row_groups
-            except (pa.ArrowException, OSError) as error:
-                if not _is_damage(error):
-                    raise
-                yield Record(file.name, 0, file.size).end(Outcome.QUARANTINED, "not_parquet", str(error)[:500])
-                return
-            for group in range(row_groups):
-                size = table.metadata.row_group(group).num_rows
-                done = 0
-                try:
-                    for batch in table.iter_batches(_BATCH_ROWS, [group], wanted, use_threads=False):
-                        for values in _rows(batch):
-                            yield self._record(file.name, row + done, values)
-                            done += 1
-                except (pa.ArrowException, OSError) as error:
-                    if not _is_damage(error):
-                        raise
-                    left = size - done
-                    yield Record(file.name, row + done, left).end(
-                        Outcome.QUARANTINED,
-                        "corrupt_parquet",
-                        f"{left} rows of row group {group} cannot be read: {error}"[:500],
-                    )
-                row += size
+            for row in parquet_rows(stream, file.size, lambda schema: self._columns(schema, file.location)):
+                if row.problem is None:
+                    yield self._record(file.name, row.offset, row.values)
+                else:
+                    record = Record(file.name, row.offset, row.length)
+                    yield record.end(Outcome.QUARANTINED, row.problem, row.message)
 
     def _columns(self, schema: pa.Schema, location: str) -> list[str] | None:
         top = self.columns.text if self.columns.text in schema.names else self.columns.text.split(".", 1)[0]
@@ -92,26 +68,3 @@ class Parquet(Source):
         record = self.columns.fill(Record(name, row, 0), values)
         record.length = len(record.text.encode()) if record.text else 0
         return record
-
-
-def _is_damage(error: Exception) -> bool:
-    """False when disk or network failed: Arrow raises OSError for pages it cannot decode, but without an errno."""
-    return not isinstance(error, OSError) or error.errno is None
-
-
-def _rows(batch: pa.RecordBatch) -> Iterator[dict[str, Any]]:
-    """Rows as dictionaries; a text column of bytes that are not UTF-8 comes with replacement characters."""
-    names = batch.schema.names
-    columns = [_values(batch.column(n)) for n in range(len(names))]
-    for values in zip(*columns, strict=True):
-        yield dict(zip(names, values, strict=True))
-
-
-def _values(column: pa.Array) -> list[Any]:
-    try:
-        return column.to_pylist()
-    except UnicodeDecodeError:
-        raw = column.cast(pa.binary()).to_pylist()
-        return [None if value is None else value.decode("utf-8", "replace") for value in raw]
-    except (pa.ArrowInvalid, ValueError, OverflowError):  # timestamps beyond what Python's datetime holds
-        return column.cast(pa.string()).to_pylist()

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -43,7 +43,7 @@ def rows(location: str, max_bytes: int) -> Iterator[Row]:
     """The rows of a file by what its name says it is: Parquet, CSV, else JSON Lines. Rows over `max_bytes` are broken."""
     with storage.open_input(location) as stream:
         if location.endswith((".parquet", ".parq", ".pq")):
-            yield from _parquet_rows(stream)
+            yield from parquet_rows(stream, storage.stat(location).size)
         elif ".csv" in location.rsplit("/", 1)[-1]:
             yield from _csv_rows(pieces(stream), max_bytes)
         else:
@@ -82,18 +82,60 @@ def _json_row(line: Line, max_bytes: int) -> Row:
     return row
 
 
-def _parquet_rows(stream: Any) -> Iterator[Row]:
-    number = 0
+def parquet_rows(
+    stream: Any, size: int, columns: Callable[[pa.Schema], list[str] | None] = lambda schema: None
+) -> Iterator[Row]:
+    """The rows of a Parquet file of `size` bytes; offset is a row's number. columns: which of a schema's are read, None for all.
+
+    What cannot be read of a row group is one row with the number of those lost as its length; other groups are read.
+    """
+    row = 0
     try:
         table = pq.ParquetFile(stream)
-        for batch in table.iter_batches(_BATCH_ROWS, use_threads=False):
-            for values in batch.to_pylist():
-                yield Row(number, 1, values)
-                number += 1
-    except (pa.ArrowException, OSError, ValueError) as error:
-        if isinstance(error, OSError) and error.errno is not None:
-            raise  # disk or network failed: nothing is wrong with the data
-        yield Row(number, 1, problem="corrupt_parquet", message=str(error)[:500])
+        wanted = columns(table.schema_arrow)
+        row_groups = table.num_row_groups
+    except (pa.ArrowException, OSError) as error:
+        if not _is_damage(error):
+            raise
+        yield Row(0, size, problem="not_parquet", message=str(error)[:500])
+        return
+    for group in range(row_groups):
+        count, done = table.metadata.row_group(group).num_rows, 0
+        try:
+            for batch in table.iter_batches(_BATCH_ROWS, [group], wanted, use_threads=False):
+                for values in _batch_rows(batch):
+                    yield Row(row + done, 1, values)
+                    done += 1
+        except (pa.ArrowException, OSError) as error:
+            if not _is_damage(error):
+                raise
+            left = count - done
+            message = f"{left} rows of row group {group} cannot be read: {error}"[:500]
+            yield Row(row + done, left, problem="corrupt_parquet", message=message)
+        row += count
+
+
+def _is_damage(error: Exception) -> bool:
+    """False when disk or network failed: Arrow raises OSError for pages it cannot decode, but without an errno."""
+    return not isinstance(error, OSError) or error.errno is None
+
+
+def _batch_rows(batch: pa.RecordBatch) -> Iterator[dict[str, Any]]:
+    """Rows as dictionaries; a text column of bytes that are not UTF-8 comes with replacement characters."""
+    names = batch.schema.names
+    columns = [_values(batch.column(n)) for n in range(len(names))]
+    for values in zip(*columns, strict=True):
+        yield dict(zip(names, values, strict=True))
+
+
+def _values(column: pa.Array) -> list[Any]:
+    try:
+        return column.to_pylist()
+    except UnicodeDecodeError:
+        raw = column.cast(pa.binary()).to_pylist()
+        return [None if value is None else value.decode("utf-8", "replace") for value in raw]
+    except (pa.ArrowInvalid, ValueError, OverflowError):  # timestamps beyond what Python's datetime holds
+        return column.cast(pa.string()).to_pylist()
 
 
 def _csv_rows(parts: Iterable[bytes], max_bytes: int) -> Iterator[Row]:
