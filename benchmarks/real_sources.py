@@ -60,6 +60,14 @@ def unpacked(folder: Path, place: Path) -> list[Path]:
     return [folder, place]
 
 
+def of_its_language(source: Source, file: InputFile) -> Source:
+    """The source as a user would set it: headers of the small dumps in `minidumps/LANGUAGE` all say English."""
+    folders = file.location.split("/")
+    if isinstance(source, Wikipedia) and "minidumps" in folders and folders[-2] != "wikidata":
+        return source.model_copy(update={"language": folders[-2].replace("_", "-")})
+    return source
+
+
 def show(name: str, source: Source, folders: list[Path], patterns: tuple[str, ...], chosen: argparse.Namespace) -> None:
     paths = sorted({path for folder in folders for pattern in patterns for path in folder.rglob(pattern)})
     files = [
@@ -70,10 +78,11 @@ def show(name: str, source: Source, folders: list[Path], patterns: tuple[str, ..
     counts: Counter[str] = Counter()
     size, characters, kept, started = 0, 0, [], time.process_time()
     for file in source.select(files):
+        reader = of_its_language(source, file)
         size += file.size + sum(other.size for other in file.together)
-        for record in source.records(file):
+        for record in reader.records(file):
             if record.open and record.text is None:
-                source.read_text(record)
+                reader.read_text(record)
             counts[record.reason or "document"] += 1
             if record.open:
                 characters += len(record.text or "")
