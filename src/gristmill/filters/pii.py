@@ -151,6 +151,7 @@ class Pii(Filter):
         }
 
     def _find(self, texts: Texts) -> tuple[np.ndarray, np.ndarray]:
+        from gristmill.kernels import emails
         from gristmill.kernels import pii as kernel
         from gristmill.kernels.code_points import code_point_tables
 
@@ -165,10 +166,10 @@ class Pii(Filter):
             self.window if len(words) else -1,
             words.data,
             words.offsets[1:],
-            kernel.ATOM,
-            kernel.LABEL,
-            kernel.AROUND,
-            kernel.ENDS_DOMAIN,
+            emails.ATOM,
+            emails.LABEL,
+            emails.AROUND,
+            emails.ENDS_DOMAIN,
             *code_point_tables(),
         )
 
