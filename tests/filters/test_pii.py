@@ -188,4 +188,5 @@ def test_long_runs_of_signs_come_through_unchanged(dialect):
     texts = ["@" * 200_000, "(@" * 100_000, "a." * 100_000 + "@", ".@ " * 60_000]
     assert masked(Pii(dialect=dialect), texts) == texts
     found = run_filter(Pii(dialect=dialect), ["1." * 100_000, "(a@.) " * 40_000])
-    assert found.column("pii.emails").to_pylist()[0] == 0 and found.column("pii.ips").to_pylist() == [25_000, 0]
+    assert found.column("pii.emails").to_pylist()[0] == 0
+    assert found.column("pii.ips").to_pylist() == [25_000, 0]
