@@ -5,8 +5,8 @@
     superseded: one task                 → documents.parquet
 
 `joint` is the root of every document of all indexes, in their numbering, and then of every document of this run: the smallest row
-of its connected component. An index that holds `clusters` (the same of its own documents) and `kept` (a byte each, 1 for those its
-run kept) says what its run came to; of one without them only documents that share a key with others are connected.
+of its connected component. An index that holds `clusters` (the same of its own documents) and `kept` (a byte each, 1 for those
+its run kept) says what its run came to; of one without them only documents that share a key with others are connected.
 """
 
 from __future__ import annotations
