@@ -332,6 +332,24 @@ class Dataset:
     def to_table(self, columns: Sequence[str] | None = None, *, dropped: bool = False) -> pa.Table:
         return self.reader(columns, dropped=dropped).read_all()
 
+    def ids_at(self, places: pa.Table) -> list[str]:
+        """Ids of the documents that a table names by `source`, `shard` and `row`; rows of other sources are passed over.
+
+        Raises UserError for a shard that is not of this dataset.
+        """
+        mine = places.filter(pc.equal(places.column("source").cast(pa.string()), self.source))
+        names = mine.column("shard").cast(pa.string())
+        known = {shard.name: shard for shard in self.shards}
+        found: list[str] = []
+        for name in sorted(names.unique().to_pylist()):
+            if name not in known:
+                raise UserError(f"{self.source} has no shard {name!r}", hint="is this the run that the table is about?")
+            rows = np.sort(mine.filter(pc.equal(names, name)).column("row").to_numpy())
+            for batch in known[name].batches(("id",)):
+                first, stop = np.searchsorted(rows, (batch.first_row, batch.first_row + batch.rows))
+                found += batch.column("id").take(pa.array(rows[first:stop] - batch.first_row)).to_pylist()
+        return found
+
     def count_rows(self) -> int:
         """Surviving documents."""
         return sum(int(batch.keep.sum()) for shard in self.shards for batch in shard.batches())

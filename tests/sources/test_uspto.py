@@ -76,7 +76,7 @@ def texts(records) -> list[str | None]:
 
 def test_background_of_a_grant_since_2005(tmp_path: Path) -> None:
     (found,) = read(tmp_path, GRANT.format(number=8930553).encode(), "ipg.xml", Uspto())
-    assert found.text == "# Oven\n\n## BACKGROUND\n\nOvens with CO_2.\n\n## Related Art\n\nFire."
+    assert found.text == "# Oven\n\n## BACKGROUND\n\nOvens with CO2.\n\n## Related Art\n\nFire."
     assert (found.url, found.date) == ("https://patents.google.com/patent/US8930553B2", 1_420_502_400)
     assert found.metadata == {"number": "8930553", "kind": "B2", "inventors": ["Ann Baker"], "classes": ["99 1"]}
 
@@ -95,7 +95,7 @@ def test_sections_in_the_order_asked(tmp_path: Path) -> None:
             "## FIELD",
             "Ovens.",
             "## BACKGROUND",
-            "Ovens with CO_2.",
+            "Ovens with CO2.",
             "## Related Art",
             "Fire.",
             "## SUMMARY",

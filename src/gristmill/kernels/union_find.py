@@ -35,6 +35,13 @@ def unite(parents: np.ndarray, edges: np.ndarray) -> None:
 
 
 @njit(cache=True, nogil=True)
+def find_roots(parents: np.ndarray) -> None:
+    """Point every row at its root."""
+    for row in range(len(parents)):
+        parents[row] = parents[np.int64(parents[row])]  # a smaller row, so already flat
+
+
+@njit(cache=True, nogil=True)
 def flatten(parents: np.ndarray, sizes: np.ndarray) -> None:
     """Point every row at its root and give every row the size of its component.
 

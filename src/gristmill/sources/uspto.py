@@ -34,6 +34,7 @@ class Uspto(Source):
     """Grants and applications; by default their background, as The Pile has it."""
 
     kind = "uspto"
+    version: ClassVar[int] = 2
     suffixes: ClassVar[tuple[str, ...]] = (*_NAMES, *(f"{name}.gz" for name in _NAMES), ".zip", ".greenbook")
 
     sections: tuple[Part, ...] = setting(
