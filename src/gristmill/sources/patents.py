@@ -90,6 +90,10 @@ _WORDS = Vocabulary(
     replaced=frozenset(("math",)),
     replace=math_text,
 )
+_INLINE = (
+    *"b i u o b-i smallcaps bold italic highlight figref crossref claim-ref cross-reference dependent-claim-reference".split(),
+    *"PDAT PTEXT STEXT HIL BOLD ITALIC ULINE FGREF CLREF".split(),
+)
 _HEADINGS, _PARAGRAPHS = ("heading", "h"), ("p", "para", "paragraph")
 _ALONE = ("table", "ul", "ol", "maths", "math")  # what also stands between paragraphs
 _PARTS = {
@@ -116,8 +120,10 @@ def from_xml(data: bytes) -> Patent:
         root = parse(data)
     except BadXml:
         root = _sgml(data)
+    etree.strip_tags(root, *_INLINE)  # what marks words and nothing else: half of the elements, taken out at once
     for element in root.iter(etree.Element):
-        element.tag = local(element).lower()
+        if (name := local(element).lower()) != element.tag:
+            element.tag = name
     if root.tag not in _ROOTS:
         raise NoPatent(str(root.tag)[:40])
     patent = Patent()

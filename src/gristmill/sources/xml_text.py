@@ -102,6 +102,8 @@ def plain(element: Element | None) -> str:
 
 def xml_text(root: Element, words: Vocabulary) -> str:
     """The text of an element, blocks apart by blank lines."""
+    if not len(root) and words.kinds.get(local(root), "block") == "block":  # as most paragraphs of patents are
+        return " ".join(_clean(root.text or "").split())
     writer = _Writer()
     context = etree.iterwalk(root, events=("start", "end", "comment", "pi"))
     depth = 0
