@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from gristmill.errors import UserError
-from gristmill.tokenize.tokenizer_file import flatten, missing_package
+from gristmill.tokenize.tokenizer_file import flatten, in_bytes, missing_package
 
 UNKNOWN, BEGIN, END = "<unk>", "<s>", "</s>"
 SENTENCE_BYTES = 4192  # longer ones are skipped by the trainer
@@ -49,6 +49,14 @@ class SentencePieceModel:
 
     def encode(self, texts: list[str]) -> tuple[np.ndarray, np.ndarray]:
         return flatten(self._model.encode(texts, num_threads=1))
+
+    def spans(self, text: str) -> tuple[np.ndarray, np.ndarray]:
+        try:
+            found = self._model.encode(text, out_type="offset_mapping")["offsets"]
+        except (RuntimeError, ValueError):  # sentencepiece before 0.2.2
+            proto = self._model.encode(text, out_type="immutable_proto")  # type: ignore[arg-type]
+            found = [(piece.begin, piece.end) for piece in proto.pieces]
+        return in_bytes(text, found)
 
     def decode(self, ids: list[int]) -> str:
         return self._model.decode(ids)

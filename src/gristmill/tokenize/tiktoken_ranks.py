@@ -86,6 +86,11 @@ class TiktokenRanks:
     def encode(self, texts: list[str]) -> tuple[np.ndarray, np.ndarray]:
         return flatten([self._encoding.encode_ordinary(text) for text in texts])
 
+    def spans(self, text: str) -> tuple[np.ndarray, np.ndarray]:
+        tokens = self._encoding.decode_tokens_bytes(self._encoding.encode_ordinary(text))
+        ends = np.cumsum([len(token) for token in tokens], dtype=np.int64)
+        return np.concatenate([[0], ends[:-1]])[: len(ends)], ends
+
     def decode(self, ids: list[int]) -> str:
         return self._encoding.decode(ids, errors="replace")
 

@@ -9,6 +9,7 @@ tiktoken.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import Literal, Protocol
@@ -43,6 +44,10 @@ class Reference(Protocol):
 
     def encode(self, texts: list[str]) -> tuple[np.ndarray, np.ndarray]:
         """Ids of all texts end to end, uint32, and int64 (texts,): how many of them each text has."""
+        ...
+
+    def spans(self, text: str) -> tuple[np.ndarray, np.ndarray]:
+        """Start and end of each token of a text, int64, in its bytes; tokens inside a character share its place."""
         ...
 
     def decode(self, ids: list[int]) -> str: ...
@@ -162,10 +167,29 @@ def _open(kind: Format, content: bytes, scheme: SchemeName | None) -> Reference:
     return TiktokenRanks(content, scheme)
 
 
+def in_bytes(text: str, spans: Sequence[tuple[int, int]]) -> tuple[np.ndarray, np.ndarray]:
+    """Spans of characters as starts and ends in bytes, int64."""
+    data = np.frombuffer(text.encode(), np.uint8)
+    places = np.append(np.flatnonzero((data & 0xC0) != 0x80), len(data))
+    found = places[np.array(spans, np.int64).reshape(-1, 2)]
+    return found[:, 0], found[:, 1]
+
+
 def missing_package(package: str, error: ImportError) -> UserError:
     return UserError(
         f"reading it needs {package}, which is not installed ({error})", hint=f"pip install 'gristmill[{package}]'"
     )
 
 
-__all__ = ["AUTO", "END", "FILES", "Reference", "SchemeName", "TokenizerFile", "Width", "flatten", "trained_file"]
+__all__ = [
+    "AUTO",
+    "END",
+    "FILES",
+    "Reference",
+    "SchemeName",
+    "TokenizerFile",
+    "Width",
+    "flatten",
+    "in_bytes",
+    "trained_file",
+]

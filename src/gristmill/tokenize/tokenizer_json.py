@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from gristmill.errors import UserError
-from gristmill.tokenize.tokenizer_file import END, flatten
+from gristmill.tokenize.tokenizer_file import END, flatten, in_bytes
 
 
 class TokenizerJson:
@@ -35,6 +35,9 @@ class TokenizerJson:
 
     def encode(self, texts: list[str]) -> tuple[np.ndarray, np.ndarray]:
         return flatten([entry.ids for entry in self.tokenizer.encode_batch_fast(texts, add_special_tokens=False)])
+
+    def spans(self, text: str) -> tuple[np.ndarray, np.ndarray]:
+        return in_bytes(text, self.tokenizer.encode(text, add_special_tokens=False).offsets)
 
     def decode(self, ids: list[int]) -> str:
         return self.tokenizer.decode(ids, skip_special_tokens=False)
