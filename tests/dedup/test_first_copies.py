@@ -11,11 +11,13 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tokenizers import Tokenizer, models
 
 from gristmill import api
 from gristmill.dedup.paragraphs import ParagraphDedup
 from gristmill.dedup.parts import PartDedup
 from gristmill.dedup.sentences import SentenceDedup
+from gristmill.dedup.substring import ExactSubstring
 from gristmill.stage import GlobalStage
 from tests.stages import read_layer, run_phases, write_shard, write_signals
 
@@ -110,6 +112,65 @@ def test_first_copies_of_sentences_equal_a_plain_search(texts, dropped, few):
             patch.setattr("gristmill.dedup.first_copies.keys_in", lambda *_: 2)
         found = layers(stage, Path(folder), corpus, dropped, 1 << 30)
     check(stage, corpus, found, dropped, sentence_runs_of)
+
+
+def grams_of(text: str, tokens: str, length: int) -> list[tuple[tuple, int]]:
+    """Each gram and where it begins, in bytes."""
+    pattern = r"\S+" if tokens == "words" else r"(?s)."
+    spans = [match.span() for match in re.finditer(pattern, text)]
+    runs = (spans[place : place + length] for place in range(len(spans) - length + 1))
+    return [(tuple(text[a:b] for a, b in run), len(text[: run[0][0]].encode())) for run in runs]
+
+
+word = st.sampled_from(["a", "bb", "naïve", "c"])
+word_texts = st.lists(st.lists(word, max_size=12).map(" ".join), max_size=4)
+
+
+@settings(max_examples=14)
+@given(
+    st.tuples(*[word_texts] * 3),
+    st.sampled_from([("words", "cut"), ("words", "keep_first"), ("ids", "mark"), ("words", "drop")]),
+    st.none() | st.integers(0, 2),
+    st.booleans(),
+    st.data(),
+)
+def test_first_copies_of_spans_equal_a_plain_search(texts, how, dropped, few, data):
+    tokens, mode = how
+    corpus = dict(zip((("web", "s1"), ("web", "s2"), ("news", "s1")), texts, strict=True))
+    with tempfile.TemporaryDirectory() as name, pytest.MonkeyPatch.context() as patch:
+        patch.setattr("os.fsync", lambda _: None)
+        folder = Path(name)
+        if few:
+            patch.setattr("gristmill.dedup.first_copies.keys_in", lambda *_: 3)
+            patch.setattr("gristmill.dedup.substring.keys_in", lambda *_: data.draw(st.sampled_from([4, 9])))
+        extra = {"tokenizer": str(letters_tokenizer(folder))} if tokens == "ids" else {}
+        stage = ExactSubstring(length=3, tokens=tokens, mode=mode, min_left=0, max_loss=1, **extra)
+        found = layers(stage, folder, corpus, dropped, 1 << 30)
+    places: dict[tuple, list[Place]] = {}
+    for (source, shard), rows in corpus.items():
+        for row, text in enumerate(rows):
+            for gram, start in grams_of(text, tokens, 3) if row != dropped else ():
+                places.setdefault(gram, []).append((source, shard, row, start))
+    for (source, shard), rows in corpus.items():
+        columns = found[source, shard]
+        for row, text in enumerate(rows):
+            entries = columns["substring.first_copies"][row] or []
+            assert len(entries) == (columns["substring.spans"][row] or 0)
+            begins = {start: gram for gram, start in grams_of(text, tokens, 3)}
+            for entry in entries:
+                of = places[begins[entry["start"]]]
+                assert (entry["source"], entry["shard"], entry["row"], entry["offset"]) == of[0]
+                assert entry["copies"] == len(of) > 1
+            if mode == "mark":
+                spans = [{"start": entry["start"], "end": entry["end"]} for entry in entries]
+                assert spans == (columns["substring.ranges"][row] or [])
+
+
+def letters_tokenizer(folder: Path) -> Path:
+    """A token is a character."""
+    letters = {letter: number for number, letter in enumerate("abnïvec ")}
+    Tokenizer(models.BPE(letters, [])).save(str(folder / "letters.json"))
+    return folder / "letters.json"
 
 
 def test_an_index_is_named_where_an_earlier_run_has_the_line(tmp_path: Path):
