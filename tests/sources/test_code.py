@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from gristmill.documents import Record
 from gristmill.errors import UserError
@@ -272,10 +274,63 @@ def test_what_counts_as_vendored_generated_minified() -> None:
         ("a.go", "// Copyright Ann\n\n//go:build linux\n\npackage a\n", "//go:build linux\n\npackage a\n"),
         ("a.lua", "--[[ Copyright\nAnn ]]\nreturn 1\n", "return 1\n"),
         ("a.py", "# Copyright", ""),
+        ("a.pyx", "# Copyright Ann. See LICENSE.\n# cython: a=True, b=False\nx\n", "# cython: a=True, b=False\nx\n"),
+        (
+            "a.py",
+            '"""Sends letters.\n\nAnd takes them.\n\n:copyright: (c) 2020 by Ann.\n:license: MIT, see LICENSE.\n"""\nx\n',
+            '"""Sends letters.\n\nAnd takes them.\n"""\nx\n',
+        ),
+        (
+            "a.c",
+            "/*\n * sort.c: sorts lists\n *\n * Copyright 2020 Ann\n * Author: Ann\n *\n * Permission is hereby granted to\n"
+            " * anyone, at no cost.\n *\n * Lists are short here.\n */\nint a;\n",
+            "/*\n * sort.c: sorts lists\n *\n * Lists are short here.\n */\nint a;\n",
+        ),
+        (
+            "a.py",
+            "# Copyright Ann\n\n# Redistribution and use are permitted\n# if these conditions are met:\n\n# 1. Redistributions in"
+            " binary form.\n\n# THIS SOFTWARE IS PROVIDED BY ANN\n# AND SHE IS NOT LIABLE.\n\n# Sorts.\nx\n",
+            "# Sorts.\nx\n",
+        ),
+        (
+            "a.py",
+            "# After an article of the reader, which is\n# released under a free license\n# and translated to code.\nx\n",
+            "# After an article of the reader, which is\n# released under a free license\n# and translated to code.\nx\n",
+        ),
+        (
+            "a.xsl",
+            "<!-- Shapes.\n\n The Zlib License\n Copyright 2020 Ann\n\n Permission is granted to all,\n if:\n\n"
+            " 3. This notice may not be removed. -->\n<x/>\n",
+            "<!-- Shapes.\n-->\n<x/>\n",
+        ),
+        (
+            "a.go",
+            "// Copyright 2009 Ann (all of it),\n// Bert and Carla of the north\n// All rights reserved.\n"
+            "// Use of this source code is governed by a license\n// that lies beside it.\n\n// Package a sorts.\npackage a\n",
+            "// Package a sorts.\npackage a\n",
+        ),
+        ("a.c", "/**\n * Copyright Ann\n *\n * Sorts.\n */\n\n/* Copyright Bert */\nx\n", "/**\n * Sorts.\n */\n\nx\n"),
+        ("a.js", "// Draws.\n// SPDX-License-Identifier: MIT\n\nx\n", "// Draws.\n\nx\n"),
+        (
+            "a.c",
+            "/* Copyright Ann\n   Draws lines and circles on it. */\nx\n",
+            "/*\n   Draws lines and circles on it. */\nx\n",
+        ),
     ],
 )
 def test_licence_headers_go_and_nothing_else(path: str, source: str, expected: str) -> None:
     assert without_header(path, source) == expected
+
+
+@given(
+    st.lists(
+        st.sampled_from((*"#*/-% \n", '"""', "/*", "*/", "<!--", "-->", "(c) 2020 ", "Copyright", "word ", "license")),
+        max_size=30,
+    )
+)
+def test_the_code_under_a_header_is_never_touched(parts: list[str]) -> None:
+    for name in ("a.py", "a.c", "a.xml", "a.sh"):
+        assert without_header(name, "".join(parts) + "\n\n\nx = 1;\n").endswith("x = 1;\n")
 
 
 # -- folders and tables --------------------------------------------------------------------------------------------------

@@ -187,14 +187,18 @@ _BUILT = re.compile(r"(?:^|/)(?:dist|_build|\.next|\.nuxt|htmlcov|doxygen)/", re
 _GENERATED_NAME = re.compile(
     r"(?:\.min\.(?:js|css|mjs)|[-.]bundle\.js|\.pb\.(?:go|cc|h|swift|dart)|_pb2(?:_grpc)?\.pyi?|\.g\.(?:dart|cs)|\.designer\.(?:cs|vb)|"
     r"_generated\.\w+|\.generated\.\w+|zz_generated\.\w+|bindata\.go|\.(?:js|css)\.map|moc_\w+\.cpp|ui_\w+\.h|qrc_\w+\.cpp|"
-    r"(?:^|/)(?:package-lock|npm-shrinkwrap|composer\.lock|cargo\.lock|poetry\.lock|pipfile\.lock|yarn\.lock|pnpm-lock|gemfile\.lock|"
+    r"(?:^|/)_{0,2}generated(?:[_-]\w+|__)?/|(?:^|/)(?:package-lock|npm-shrinkwrap|composer\.lock|cargo\.lock|poetry\.lock|pipfile\.lock|yarn\.lock|pnpm-lock|gemfile\.lock|"
     r"go\.sum|flake\.lock)(?:\.\w+)?$)",
     re.I,
 )
-_GENERATED_TEXT = re.compile(
-    r"auto[-_ ]?generated|generated (?:by|from|automatically|code|file)|automatically (?:generated|created)"
-    r"|do not (?:edit|modify)|this file was (?:generated|created) by|@generated\b",
-    re.I,
+_GENERATED_TEXT = re.compile(  # what is said of the file itself: prose that speaks of generated things is none
+    r"auto[-_ ]?generated|automatically (?:generated|created)|generated automatically|@generated\b"
+    r"|^[^\w\n]{0,12}(?:code |file )?generated (?:by|from|with|using|on|at)\b"
+    r"|\b(?:file|code|header|module|source|table|section|script|parser|lexer|page)s?\s+(?:is|was|are|were|has been|have been)\s+"
+    r"(?:\w+ly\s+)?(?:machine[- ])?generated (?:by|from|with|using|automatically)\b"
+    r"|\bdo not (?:edit|modify|change)(?:\s*(?:[!.,:;*=/-]|$)|\s+(?:this (?:file|code|section|header)|the file|by hand"
+    r"|manually|directly|or (?:edit|modify|delete)))",
+    re.I | re.M,
 )
 
 
