@@ -12,6 +12,8 @@ import re
 from collections.abc import Iterator
 from typing import Any, ClassVar, Literal
 
+from lxml.etree import strip_tags
+
 from gristmill import storage
 from gristmill.documents import Outcome, Record
 from gristmill.sources.citations import cited, without_citations
@@ -85,6 +87,7 @@ class Jats(Source):
         article = root if local(root) == "article" else next(root.iter("{*}article"), None)
         if article is None:
             return record.end(Outcome.NOT_TEXT, f"xml_{local(root)[:32]}")
+        strip_tags(article, *_INLINE)
         self._fill(record, article)
         return record
 
@@ -177,6 +180,10 @@ _KINDS: dict[str, Any] = (
     )
 )
 _REPLACED = frozenset(("inline-formula", "disp-formula", "alternatives", "tex-math", "math", "xref", "label"))
+_INLINE = tuple(  # what marks words and nothing else, taken out at once
+    f"{{*}}{name}"
+    for name in "italic bold underline sc roman sans-serif monospace styled-content named-content uri".split()
+)
 _FLOATS = tuple(f"{{*}}{name}" for name in "fig fig-group table-wrap table-wrap-group boxed-text fn".split())
 
 

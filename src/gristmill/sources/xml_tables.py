@@ -17,12 +17,13 @@ class TableRows:
     def __init__(self) -> None:
         self._covered: dict[int, int] = {}  # column: further rows that a cell from above takes
         self._cells: list[str] = []
+        self._wide = False  # whether a cell of the row takes several columns
 
     def begin(self) -> None:
         self._covered.clear()
 
     def begin_row(self) -> None:
-        self._cells = []
+        self._cells, self._wide = [], False
 
     def add(self, text: str, rows: int, columns: int) -> None:
         self._fill()
@@ -30,6 +31,7 @@ class TableRows:
         columns = columns if at + columns <= _WIDEST else 1
         if rows > 1 and at < _WIDEST:
             self._covered.update(dict.fromkeys(range(at, at + columns), rows - 1))
+        self._wide |= columns > 1
         self._cells += [" ".join(text.split()), *[""] * (columns - 1)]
 
     def end_row(self) -> str:
@@ -40,6 +42,8 @@ class TableRows:
         cells = self._cells
         while cells and not cells[-1]:
             cells.pop()
+        if self._wide and sum(map(bool, cells)) == 1:  # a line over all columns
+            return cells[-1]
         return " |".join(f" {cell}" if cell else "" for cell in cells).lstrip()
 
     def _fill(self) -> bool:
