@@ -217,6 +217,9 @@ def is_generated(path: str, text: str, lines: int = 10) -> bool:
     if _GENERATED_NAME.search(path):
         return True
     head = "\n".join(text[:4000].split("\n", lines)[:lines])
+    low = head.lower()
+    if "generated" not in low and "do not" not in low and "automatically" not in low:
+        return False
     return _GENERATED_TEXT.search(head) is not None
 
 
