@@ -202,6 +202,13 @@ _GENERATED_TEXT = re.compile(  # what is said of the file itself: prose that spe
 )
 
 
+_SCRIPTS = ("js", "mjs", "cjs", "css")
+_TRANSPILED = re.compile(  # as TypeScript's compiler and Babel begin a CommonJS module
+    r"\s*[\"']use strict[\"'];\s*(?:var __\w+ = \(this &&|Object\.defineProperty\(exports, [\"']__esModule)"
+)
+_SOURCE_MAP = re.compile(r"(?://|/\*)[#@] sourceMappingURL=[^\n]*\s*\Z")
+
+
 def is_vendored(path: str) -> bool:
     """Whether a path lies in a folder of other people's files, of a version control system or of an environment."""
     return _VENDORED.search(path) is not None
@@ -212,9 +219,11 @@ def is_built(path: str) -> bool:
 
 
 def is_generated(path: str, text: str, lines: int = 10) -> bool:
-    """Whether a file's name or its first lines say that a program wrote it. source: CodeParrot looks at the first 5 lines,
-    StarCoder at the first 10 [C]."""
+    """Whether a file's name, its first lines or a source map say that a program wrote it. source: CodeParrot looks at the
+    first 5 lines, StarCoder at the first 10 [C]."""
     if _GENERATED_NAME.search(path):
+        return True
+    if extension(path) in _SCRIPTS and (_TRANSPILED.match(text) or _SOURCE_MAP.search(text, max(0, len(text) - 300))):
         return True
     head = "\n".join(text[:4000].split("\n", lines)[:lines])
     low = head.lower()
@@ -225,7 +234,7 @@ def is_generated(path: str, text: str, lines: int = 10) -> bool:
 
 def is_minified(path: str, text: str) -> bool:
     """Scripts and styles that are squeezed onto few lines: mean line over 110 characters, or almost no white space."""
-    if extension(path) not in ("js", "mjs", "cjs", "css") or len(text) < 500:
+    if extension(path) not in _SCRIPTS or len(text) < 500:
         return False
     spaces = sum(text.count(sign) for sign in " \t\n")
     return len(text) / (text.count("\n") + 1) > 110 and spaces / len(text) < 0.12
