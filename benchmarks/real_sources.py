@@ -1,7 +1,8 @@
 """Each curated source over its real sample: records by how they ended, MB of input, and documents to read.
 
-    python benchmarks/real_sources.py --data FOLDER [--read 20 --source jats]
+    python benchmarks/real_sources.py --data FOLDER [--read 20 --source jats] [--packages FOLDER]
 
+Code is not among the data: `--packages` names a folder of source packages, else the papers' archives stand for them.
 `--read` prints the beginning, the middle and the end of so many documents of a source.
 """
 
@@ -45,11 +46,15 @@ def main() -> None:
     parser.add_argument("--source", choices=sorted(SAMPLES), help="one of them")
     parser.add_argument("--read", type=int, default=0, help="documents to print")
     parser.add_argument("--characters", type=int, default=600, help="of each part of a document that is printed")
+    parser.add_argument(
+        "--packages", type=Path, help="folder of .tar.gz source packages for `code`, as pip downloads them"
+    )
     chosen = parser.parse_args()
     for name, (source, folder, patterns) in SAMPLES.items():
         if chosen.source in (None, name):
+            sample = chosen.packages if name == "code" and chosen.packages else Path(chosen.data) / folder
             with tempfile.TemporaryDirectory() as place:
-                show(name, source, unpacked(Path(chosen.data) / folder, Path(place)), patterns, chosen)
+                show(name, source, unpacked(sample, Path(place)), patterns, chosen)
 
 
 def unpacked(folder: Path, place: Path) -> list[Path]:

@@ -151,6 +151,9 @@ def test_files_and_categories_go_in_every_language(language):
     [
         ("fr", "au {{s|XIX|e}}, né le {{date|1|mai|1900}}", "au XIXe siècle, né le 1 mai 1900"),
         ("fr", "la {{2e|éd.}} {{ISBN|2-00-000000-0}}", "la 2e éd. ISBN 2-00-000000-0"),
+        ("it", "tra cui l{{'}}''Anhalter'' e l'''Ostbahnhof'', e", "tra cui l'Anhalter e l'Ostbahnhof, e"),
+        ("ja", "{{仮リンク|ボン法|en|Bonn Act}}により", "ボン法により"),
+        ("zh", "出任{{link-de|边境总督|Markgraf}}", "出任边境总督"),
         ("de", "das {{lang|en|word}} {{\"|Wort}}", "das word „Wort“"),
         ("ru", "город {{нп5|Бат|Бат|en|Bath}} и {{nobr|5 км}}", "город Бат и 5 км"),
         ("it", "vasta {{M|892|ul=km}}", "vasta 892 km"),
