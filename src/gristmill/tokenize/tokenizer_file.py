@@ -47,6 +47,10 @@ class Reference(Protocol):
 
     def decode(self, ids: list[int]) -> str: ...
 
+    def starts(self, text: str, ids: np.ndarray) -> np.ndarray | None:
+        """In which byte of the text each of its ids begins, int64 (ids,); None when the ids are not those of the text."""
+        ...
+
     def token_id(self, token: str) -> int | None: ...
 
 
@@ -146,6 +150,18 @@ def flatten(found: list[list[int]]) -> tuple[np.ndarray, np.ndarray]:
     return ids, lengths
 
 
+def starts_of(lengths: list[int], text: str) -> np.ndarray | None:
+    """Where tokens of so many bytes begin; None when they are not as long as the text."""
+    ends = np.cumsum(np.array(lengths, np.int64))
+    return ends - lengths if len(ends) and ends[-1] == len(text.encode()) else None
+
+
+def character_starts(starts: list[int], text: str) -> np.ndarray:
+    """Characters → bytes."""
+    widths = np.array([0, *(len(sign.encode()) for sign in text)], np.int64)
+    return np.cumsum(widths)[np.array(starts, np.int64)]
+
+
 @lru_cache(maxsize=2)
 def _open(kind: Format, content: bytes, scheme: SchemeName | None) -> Reference:
     """One object per process and file: parsing takes longer than encoding a small shard."""
@@ -168,4 +184,16 @@ def missing_package(package: str, error: ImportError) -> UserError:
     )
 
 
-__all__ = ["AUTO", "END", "FILES", "Reference", "SchemeName", "TokenizerFile", "Width", "flatten", "trained_file"]
+__all__ = [
+    "AUTO",
+    "END",
+    "FILES",
+    "Reference",
+    "SchemeName",
+    "TokenizerFile",
+    "Width",
+    "character_starts",
+    "flatten",
+    "starts_of",
+    "trained_file",
+]
