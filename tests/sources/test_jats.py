@@ -62,7 +62,7 @@ def test_an_article_reads_as_its_page_does(tmp_path: Path) -> None:
             "## Methods & means",
             "Dough rises, as others say. See Figure 1 and CO2.",
             "### Detail",
-            "With $$x^2$$ and y=1.",
+            "With $x^2$ and y=1.",
             "1. Mix.\n2. Wait.\n  * Long.",
             "Figure 1. A loaf.",
             "It is round.",

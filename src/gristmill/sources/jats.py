@@ -211,7 +211,10 @@ def _formula(element: Element) -> str | None:
         if tex is not None:
             text = "".join(tex.itertext())
             found = _TEX_BODY.search(text)
-            return f" {' '.join((found[1] if found else text).split())} "
+            text = " ".join((found[1] if found else text).split())
+            if text.startswith("$$") and next(tex.iterancestors("{*}disp-formula"), None) is None:
+                text = text.replace("$$", "$")  # PubMed Central has two for every formula
+            return f" {text} "
         if name == "alternatives" and (math := next(element.iter("{*}math"), None)) is not None:
             return _formula(math)
     if name == "math":
