@@ -195,6 +195,12 @@ def test_formulas_in_mathml_keep_their_shape(tmp_path: Path, before: str, after:
     assert body_text(tmp_path, f"<disp-formula>{math}<label>(1)</label></disp-formula>") == shown
 
 
+def test_a_formula_nested_as_none_is_stays_a_line_of_signs(tmp_path: Path) -> None:
+    deep = "<msup><mi>a</mi>" * 240 + "<mi>b</mi>" + "</msup>" * 240
+    text = body_text(tmp_path, f'<p><math xmlns="http://www.w3.org/1998/Math/MathML">{deep}</math></p>')
+    assert text.replace("$", "").replace("^", "").replace("{", "").replace("}", "") == "a" * 240 + "b"
+
+
 def test_cells_stand_under_their_heads(tmp_path: Path) -> None:
     table = """<table-wrap><label>Table 1:</label><caption><title>Loaves of CO<sub>2</sub>.</title></caption><table>
     <thead><tr><th/><th colspan="2">Rye</th><th>Wheat</th></tr></thead>

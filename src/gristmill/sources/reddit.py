@@ -38,7 +38,7 @@ _GONE = re.compile(r"\[\s*(deleted|removed)\b[^\[\]\n]{0,80}\]", re.IGNORECASE)
 _BOT_NAME = re.compile(r"(?:^AutoModerator$|[-_]bot$|Bot$|^bot[-_])")
 _BOT_TEXT = re.compile(r"\bi am a bot\b|\bi'?m a bot\b|\bthis action was performed automatically\b")  # in small letters
 _LINK = re.compile(  # the words may have escaped brackets, the address a pair of parentheses and a title behind it
-    r"\[\s*((?:[^\[\]\n\\]|\\.|\n(?!\n)|\[[^\[\]\n]{0,100}\]){1,300}?)\s*\]\(\s*(?:https?://|www\.|/)(?:[^\s()]|\([^\s()]{0,200}\)){1,2000}(?:\s+\"[^\"\n]{0,200}\")?\s*\)"
+    r"\[\s*((?:[^\[\]\n\\]|\\.|\n(?!\n)|\[[^\[\]\n]{0,100}\]){1,300}?)\s*\]\(\s*(?:https?://|www\.|/)(?:[^\s()\[\]]|\([^\s()\[\]]{0,200}\)){1,2000}(?:\s+\"[^\"\n]{0,200}\")?\s*\)"
 )
 _PICTURE = re.compile(r"!\[(?:gif|img)\]\([^()\s]{1,200}\)|^\[View Poll\]\(\S+\)$", re.MULTILINE)
 _ESCAPED = re.compile(r"\\([\\()\[\]\-.+!>~^#&]|(?<!¯\\)_)")
