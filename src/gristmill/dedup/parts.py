@@ -78,11 +78,11 @@ class PartDedup(LossLimit, GlobalStage):
         """What writes the layer of a shard, number `place` of its group, from the marks in `folder`."""
 
     def warm(self) -> None:
-        from gristmill.kernels import hashing
+        from gristmill.kernels import hashing, key_repeats
 
         keys = np.zeros(2, np.uint64)
-        hashing.find_repeats(keys, keys if self.first_copy == "cut" else None)
-        hashing.find_repeats(keys)
+        key_repeats.find_repeats(keys, keys if self.first_copy == "cut" else None)
+        key_repeats.find_repeats(keys)
         hashing.range_order(keys, np.zeros(len(hashing.range_counts(keys, 1)), np.int64))
 
     def phases(self, scope: Scope) -> Iterator[Phase]:

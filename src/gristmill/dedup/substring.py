@@ -24,7 +24,8 @@ from gristmill import storage
 from gristmill.commit import read_receipt
 from gristmill.dedup.loss import LossLimit
 from gristmill.dedup.readings import load_tokenizer
-from gristmill.dedup.shuffle import ShufflePlan, numbered
+from gristmill.dedup.records import numbered
+from gristmill.dedup.shuffle import ShufflePlan
 from gristmill.dedup.substring_grams import GramsNearSample, SampleGrams
 from gristmill.dedup.substring_layer import SUBSTRING_VALUES, SubstringLayer
 from gristmill.dedup.substring_runs import HELD_BYTES, MATCH_BYTES, GatherRuns, MatchRuns, RepeatedKeys, keys_in
