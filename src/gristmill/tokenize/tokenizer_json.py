@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from gristmill.errors import UserError
-from gristmill.tokenize.tokenizer_file import END, flatten, in_bytes
+from gristmill.tokenize.tokenizer_file import END, flatten, in_bytes, starts_of
 
 
 class TokenizerJson:
@@ -41,6 +41,12 @@ class TokenizerJson:
 
     def decode(self, ids: list[int]) -> str:
         return self.tokenizer.decode(ids, skip_special_tokens=False)
+
+    def starts(self, text: str, ids: np.ndarray) -> np.ndarray | None:
+        if type(self.tokenizer.decoder).__name__ == "ByteLevel":  # a character of a token stands for a byte
+            return starts_of([len(self.tokenizer.id_to_token(number) or "") for number in ids.tolist()], text)
+        found = self.tokenizer.encode(text, add_special_tokens=False)
+        return in_bytes(text, found.offsets)[0] if found.ids == ids.tolist() else None
 
     def token_id(self, token: str) -> int | None:
         return self.tokenizer.token_to_id(token)
