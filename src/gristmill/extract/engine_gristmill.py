@@ -52,5 +52,7 @@ def load(settings: ExtractSettings) -> Engine:
             drop_tables(page.blocks, chosen)
         return EngineText(emit(page.page, chosen, markdown), expected)
 
-    run("<title>warm</title><p>warm<table><tr><td>a<td>b</table>", None)
+    run(
+        "<title>warm</title><p>warm<sup>2</sup><table><tr><td>a<td>b</table>", None
+    )  # every kernel, compiled before the clock runs
     return run
