@@ -232,7 +232,7 @@ class LayerWriter:
 
     def __init__(self, path: str, schema: pa.Schema) -> None:
         self.schema = schema
-        repeated = [f.name for f in schema if pa.types.is_string(f.type) or pa.types.is_dictionary(f.type)]
+        repeated = [path for part in schema for path in _text_columns(part.name, part.type)]
         self._writer = pq.ParquetWriter(
             path, schema, compression="zstd", compression_level=1, use_dictionary=repeated or False
         )  # hashes and signals hardly repeat: dictionaries would only cost
@@ -244,6 +244,16 @@ class LayerWriter:
 
     def close(self) -> None:
         self._writer.close()
+
+
+def _text_columns(path: str, kind: pa.DataType) -> Iterator[str]:
+    """The Parquet columns of a field that hold strings, also inside lists of structs."""
+    if pa.types.is_string(kind) or pa.types.is_dictionary(kind):
+        yield path
+    elif pa.types.is_list(kind) and pa.types.is_struct(kind.value_type):
+        for number in range(kind.value_type.num_fields):
+            part = kind.value_type.field(number)
+            yield from _text_columns(f"{path}.list.element.{part.name}", part.type)
 
 
 def as_array(values: pa.Array | np.ndarray, kind: pa.DataType) -> pa.Array:
