@@ -247,13 +247,14 @@ class LayerWriter:
 
     def __init__(self, path: str, schema: pa.Schema) -> None:
         self.schema = schema
-        repeated = [f.name for f in schema if pa.types.is_string(f.type) or pa.types.is_dictionary(f.type)]
-        hashes = {f.name for f in schema if pa.types.is_fixed_size_binary(f.type)}
+        columns = [leaf for part in schema for leaf in _parquet_columns(part.name, part.type)]
+        compressed = {column: not pa.types.is_fixed_size_binary(kind) for column, kind in columns}
+        repeated = [column for column, kind in columns if pa.types.is_string(kind) or pa.types.is_dictionary(kind)]
         self._writer = pq.ParquetWriter(
             path,
             schema,
-            compression={f.name: "none" if f.name in hashes else "zstd" for f in schema},
-            compression_level={f.name: 1 for f in schema if f.name not in hashes},
+            compression={column: "zstd" if yes else "none" for column, yes in compressed.items()},
+            compression_level={column: 1 for column, yes in compressed.items() if yes},
             use_dictionary=repeated or False,
         )  # hashes and signals hardly repeat: dictionaries would only cost, and compression of hashes alone
 
@@ -264,6 +265,17 @@ class LayerWriter:
 
     def close(self) -> None:
         self._writer.close()
+
+
+def _parquet_columns(path: str, kind: pa.DataType) -> Iterator[tuple[str, pa.DataType]]:
+    """The columns that Parquet makes of a field, and their types."""
+    if pa.types.is_list(kind) or pa.types.is_fixed_size_list(kind):
+        yield from _parquet_columns(f"{path}.list.element", kind.value_type)
+    elif pa.types.is_struct(kind):
+        for part in kind:
+            yield from _parquet_columns(f"{path}.{part.name}", part.type)
+    else:
+        yield path, kind
 
 
 def as_array(values: pa.Array | np.ndarray, kind: pa.DataType) -> pa.Array:
