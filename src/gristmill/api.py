@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -204,6 +204,23 @@ def open_tokens(recipe: Recipe | str) -> TokenShards:
             hint=f"gristmill run {recipe.path} takes them out",
         )
     return TokenShards.open(folder)
+
+
+def verify_encoded(recipe: Recipe) -> Iterator[str]:
+    """The files of encoded documents that the token shards of a recipe were packed from, each once found to be sound.
+
+    Raises UserError at the first that is missing or not what its receipt says.
+    """
+    from gristmill.pipeline.plan import node_receipts
+    from gristmill.tokenize.encoded import check_checksum
+
+    graph = _token_plan(recipe).graph
+    for node in graph.nodes.values():
+        if node.name.startswith("encode."):
+            for _, receipt in node_receipts(graph, node):
+                for file in receipt.files:
+                    check_checksum(node.folder, file)
+                    yield file.name
 
 
 def where(recipe: Recipe, shard: str, row: int) -> list[Origin]:
