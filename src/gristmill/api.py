@@ -209,17 +209,21 @@ def open_tokens(recipe: Recipe | str) -> TokenShards:
 def verify_encoded(recipe: Recipe) -> Iterator[str]:
     """The files of encoded documents that the token shards of a recipe were packed from, each once found to be sound.
 
-    Raises UserError at the first that is missing or not what its receipt says.
+    Raises DamagedShards at the first that is missing or not what its receipt says.
     """
     from gristmill.pipeline.plan import node_receipts
     from gristmill.tokenize.encoded import check_checksum
+    from gristmill.tokenize.shards import DamagedShards
 
     graph = _token_plan(recipe).graph
     for node in graph.nodes.values():
         if node.name.startswith("encode."):
             for _, receipt in node_receipts(graph, node):
                 for file in receipt.files:
-                    check_checksum(node.folder, file)
+                    try:
+                        check_checksum(node.folder, file)
+                    except UserError as error:
+                        raise DamagedShards(str(error)) from error
                     yield file.name
 
 
