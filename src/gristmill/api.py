@@ -26,6 +26,9 @@ from gristmill.recipe import Recipe
 from gristmill.recipe import load as load_recipe
 
 if TYPE_CHECKING:
+    from collections import Counter
+
+    from gristmill.dataset import ShardRef
     from gristmill.mixtures.plan import MixturePlan
     from gristmill.report.mixture_preview import Preview
     from gristmill.tokenize.remembered import Remembered
@@ -232,15 +235,37 @@ def where(recipe: Recipe, shard: str, row: int) -> list[Origin]:
 
     shard: its number, name or file. Raises UserError when there is no such shard or row.
     """
-    from gristmill.tokenize.encoded import FOLDER
     from gristmill.tokenize.shards import TokenShards
     from gristmill.tokenize.where import where as find
+
+    folder, documents, encoded = _packed(recipe)
+    return find(TokenShards.open(folder), shard, row, documents, encoded)
+
+
+def write_trees(recipe: Recipe) -> Counter[str]:
+    """Write beside the token shards which tokens are which post and what it answers, for conversations in the layout `tree`.
+
+    `gristmill.tokenize.ReplyTrees` reads them. Returns documents: `tree`, `other`, and `unmatched`, trees that were not found
+    again in the tokens. Raises UserError when the shards are not finished.
+    """
+    from gristmill.pipeline.run import lock_root
+    from gristmill.tokenize.find_trees import write_trees as write
+    from gristmill.tokenize.shards import TokenShards
+
+    folder, documents, encoded = _packed(recipe)
+    with lock_root(recipe.root):
+        return write(TokenShards.open(folder), documents, encoded)
+
+
+def _packed(recipe: Recipe) -> tuple[str, dict[str, list[ShardRef]], dict[str, str]]:
+    """The folder of the token shards, and of every source its documents and the folder of its encoded shards."""
+    from gristmill.tokenize.encoded import FOLDER
 
     graph = _token_plan(recipe).graph
     tokens = graph.nodes["tokens"]
     documents = {source: list(graph.dataset_shards(source)) for source in tokens.sources}
     encoded = {source: storage.join(graph.nodes[f"encode.{source}"].folder, FOLDER) for source in tokens.sources}
-    return find(TokenShards.open(tokens.folder), shard, row, documents, encoded)
+    return tokens.folder, documents, encoded
 
 
 def retract(

@@ -261,6 +261,17 @@ def where(
 
 
 @app.command()
+def trees(recipe: RecipePath, set_: Overrides = [], root: Root = None) -> None:  # noqa: B006
+    """Write which tokens are which post of a conversation and what it answers, for attention to ancestors alone."""
+    from gristmill import api
+
+    counts = api.write_trees(api.load(recipe, set_, root=root))
+    print(f"{counts['tree']:,} conversations, {counts['other']:,} other documents")
+    if counts["unmatched"]:
+        print(f"{counts['unmatched']:,} conversations whose posts the tokenizer changed; they count as other documents")
+
+
+@app.command()
 def verify(recipe: RecipeOrFolder, set_: Overrides = [], root: Root = None) -> None:  # noqa: B006
     """Read every token shard, of a recipe the encoded documents too, and compare checksums."""
     from gristmill import api, storage
