@@ -13,16 +13,18 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-import math
-import os
 import re
+import sys
 import tempfile
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from benchmarks.measure import add_data_option, cpu_seconds
 
 from gristmill.commit import Commit
 from gristmill.dataset import LayerRef, LayerWriter, ShardRef
@@ -33,10 +35,6 @@ from gristmill.stage import Scope
 
 BATCH_BYTES = 8 << 20
 SHARDS = 4
-
-
-def default_data() -> Path:
-    return Path(os.environ.get("GRISTMILL_TEST_DATA", Path(__file__).parents[2] / "shared" / "data"))
 
 
 def pages(data: Path, most: int) -> list[str]:
@@ -127,18 +125,9 @@ def python_loop(texts: list[str]) -> int:
     return removed
 
 
-def cpu_seconds(work: Callable[[], object]) -> float:
-    best = math.inf
-    for _ in range(3):
-        started = time.process_time()
-        work()
-        best = min(best, time.process_time() - started)
-    return best
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--data", type=Path, default=default_data())
+    add_data_option(parser)
     parser.add_argument("--megabytes", type=int, default=40)
     options = parser.parse_args()
     texts = pages(options.data, options.megabytes * 1_000_000)

@@ -17,7 +17,8 @@ from gristmill.decontamination.layer import EXCERPT
 from gristmill.decontamination.needles import NeedleReading, Needles, make_needles
 from gristmill.decontamination.search import FIRST_ROOM, MakeNeedles, evaluation_counts, read_needles
 from gristmill.decontamination.tokenizer_tokens import TokenizerTokens
-from gristmill.dedup.shuffle import ShufflePlan, numbered
+from gristmill.dedup.records import numbered
+from gristmill.dedup.shuffle import ShufflePlan
 from gristmill.errors import UserError
 from gristmill.kernels.folded_tokens import FoldedTokens, fold, tokens_of
 from gristmill.kernels.text import Texts

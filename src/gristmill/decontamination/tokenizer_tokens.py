@@ -30,7 +30,7 @@ class TokenizerTokens:
     def __init__(self, location: str) -> None:
         self._file = TokenizerFile.read(location)
         self._reference = self._file.reference
-        self._engines = iter(candidates("auto"))
+        self._engines = iter(candidates("auto", self._file))
 
     def of(self, texts: Texts, keep: np.ndarray | None = None) -> FoldedTokens:
         """Tokens of texts, none of those that `keep`, bool (rows,), leaves out; without their places, which `spans` gives."""

@@ -18,7 +18,8 @@ import pyarrow as pa
 from gristmill import storage
 from gristmill.commit import Commit
 from gristmill.dedup.key_index import INDEX_SHARDS, NAME_TYPE, KeyIndex
-from gristmill.dedup.shuffle import read_edges, row_type
+from gristmill.dedup.match import read_edges
+from gristmill.dedup.records import row_type
 from gristmill.stage import Task
 
 SHARDS_SCHEMA = pa.schema([("source", NAME_TYPE), ("shard", pa.string()), ("first_row", pa.int64())])

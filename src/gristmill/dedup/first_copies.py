@@ -26,8 +26,8 @@ import pyarrow as pa
 from gristmill import storage
 from gristmill.commit import Commit, read_receipt
 from gristmill.dedup.line_index import KeyIndex
+from gristmill.dedup.records import numbered
 from gristmill.dedup.repeats_match import is_in
-from gristmill.dedup.shuffle import numbered
 from gristmill.dedup.substring_runs import keys_in, range_bounds, runs_of
 from gristmill.stage import Phase, Scope, Task
 

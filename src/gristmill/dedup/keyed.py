@@ -18,7 +18,9 @@ from gristmill.dedup.index_tasks import DescribeIndex, WriteIndex
 from gristmill.dedup.key_index import KeyIndex, find_index
 from gristmill.dedup.known_clusters import JoinIndexes, WriteClusters, WriteSuperseded
 from gristmill.dedup.loss import LossLimit, counts_by_source
-from gristmill.dedup.shuffle import Match, Partition, RangeReader, Records, ShufflePlan, numbered
+from gristmill.dedup.match import Match, MatchAll, warm_match
+from gristmill.dedup.records import RangeReader, numbered
+from gristmill.dedup.shuffle import Partition, Records, ShufflePlan
 from gristmill.dedup.survivor import SurvivorRule
 from gristmill.stage import GlobalStage, Location, LocationText, Phase, Scope, Task, setting
 
@@ -30,7 +32,7 @@ class KeyedDedup(SurvivorRule, LossLimit, GlobalStage):
 
     provides = CLUSTER_VALUES
     rules = ("duplicate",)
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     checked: ClassVar[bool] = False  # records carry a second number that must be equal too
     index: Literal["none", "own", "all"] = setting(
         "none",
@@ -108,14 +110,10 @@ class KeyedDedup(SurvivorRule, LossLimit, GlobalStage):
         self.indexes()
 
     def warm(self) -> None:
-        from gristmill.kernels import hashing, union_find
+        warm_match(self.checked)
+        from gristmill.kernels import union_find
 
-        keys, rows = np.zeros(2, np.uint64), np.arange(2, dtype=np.uint32)
-        places, firsts = hashing.find_repeats(keys, keys if self.checked else None)
-        checks = keys if self.checked else keys[:0]
-        hashing.scatter_by_range(keys, checks, rows, np.zeros(len(hashing.range_counts(keys, 1)), np.int64))
-        edges = np.empty((1, 2), np.uint32)
-        union_find.unique_edges(rows, places, firsts, edges)
+        rows, edges = np.arange(2, dtype=np.uint32), np.zeros((1, 2), np.uint32)
         union_find.unite(rows, np.frombuffer(edges.tobytes(), np.uint32).reshape(-1, 2))
         union_find.flatten(rows, np.empty(2, np.int32))
         if self.against and self.bridges:
@@ -129,12 +127,12 @@ class KeyedDedup(SurvivorRule, LossLimit, GlobalStage):
             return
         known = self.indexes()
         plan = self._plan(scope, sum(index.records for index in known))
-        partition = scope.phase("partition", self._partitions(scope, plan))
+        partition = scope.phase("match" if plan.in_memory else "partition", self._partitions(scope, plan))
         yield partition
-        readers = self._readers(scope, plan, partition)
-        edges: Edges = ()
+        readers = () if plan.in_memory else self._readers(scope, plan, partition)
+        edges = _written((partition,))
         hits: tuple[str, tuple[str, ...]] | None = None
-        for phase in self._edges(scope, plan, partition, readers, known):
+        for phase in () if plan.in_memory else self._edges(scope, plan, partition, readers, known):
             yield phase
             names = tuple(task.name for task in phase.tasks)
             if phase.name == "match":
@@ -172,7 +170,8 @@ class KeyedDedup(SurvivorRule, LossLimit, GlobalStage):
         yield from self._layers(scope, plan, settled, evidence)
 
     def _plan(self, scope: Scope, known: int) -> ShufflePlan:
-        return ShufflePlan.of(scope, self.keys_per_row, known)
+        written = self.index != "none" or bool(self.against)
+        return ShufflePlan.of(scope, self.keys_per_row, known, written=written)
 
     def _edges(
         self,
@@ -191,6 +190,8 @@ class KeyedDedup(SurvivorRule, LossLimit, GlobalStage):
 
     def _partitions(self, scope: Scope, plan: ShufflePlan, *, pass_all: bool = False) -> list[Task]:
         total, first_rows = sum(scope.rows), scope.first_rows
+        if plan.in_memory:
+            return [MatchAll(numbered(0), self, scope.shards, 0, scope.rows, total, plan)]
         return [
             Partition(
                 numbered(number),

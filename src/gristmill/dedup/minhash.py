@@ -201,7 +201,7 @@ class MinHash(ComparedDedup):
         rows = np.flatnonzero(batch.keep & (batch.numbers(shingles_name) > 0))
         keys = fixed_rows(batch.column(keys_name), "<u8")
         keys = keys if len(rows) == len(keys) else keys[rows]
-        return Records(np.repeat(rows.astype(np.uint32), self.bands), keys.reshape(-1))
+        return Records(rows, keys.reshape(-1))
 
     def warm(self) -> None:
         super().warm()

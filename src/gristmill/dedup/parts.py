@@ -18,9 +18,9 @@ from gristmill.dedup.first_copies import CopyPlan, FirstCopies, find_copies
 from gristmill.dedup.line_index import IndexPlan, KeyIndex, find_index
 from gristmill.dedup.loss import LossLimit, counts_by_source
 from gristmill.dedup.part_copies import NoteParts
+from gristmill.dedup.records import numbered
 from gristmill.dedup.repeats import RepeatPlan, Repeats, find_over_shards, read_marks, scope_number
 from gristmill.dedup.repeats_match import REPEAT, FirstCopy
-from gristmill.dedup.shuffle import numbered
 from gristmill.errors import UserError
 from gristmill.kernels.text import CUTS
 from gristmill.stage import GlobalStage, Location, LocationText, Phase, Scope, Task, setting
@@ -98,11 +98,11 @@ class PartDedup(LossLimit, GlobalStage):
         """What writes the layer of a shard."""
 
     def warm(self) -> None:
-        from gristmill.kernels import hashing
+        from gristmill.kernels import hashing, key_repeats
 
         keys = np.zeros(2, np.uint64)
-        hashing.find_repeats(keys, keys if self.first_copy == "cut" else None)
-        hashing.find_repeats(keys)
+        key_repeats.find_repeats(keys, keys if self.first_copy == "cut" else None)
+        key_repeats.find_repeats(keys)
         hashing.range_order(keys, np.zeros(len(hashing.range_counts(keys, 1)), np.int64))
 
     def phases(self, scope: Scope) -> Iterator[Phase]:

@@ -32,6 +32,7 @@ from gristmill import storage
 from gristmill.commit import Commit, Receipt, read_receipt
 from gristmill.dataset import ShardRef
 from gristmill.dedup.line_index import DescribeIndex, IndexPlan, KeyIndex
+from gristmill.dedup.records import numbered
 from gristmill.dedup.repeats_match import (
     FIRST,
     REPEAT,
@@ -42,7 +43,7 @@ from gristmill.dedup.repeats_match import (
     WriteIndex,
     repeats_among,
 )
-from gristmill.dedup.shuffle import ShufflePlan, numbered
+from gristmill.dedup.shuffle import ShufflePlan
 from gristmill.stage import Phase, Scope, Task
 
 MOST_SLICES = 1 << 14
@@ -233,7 +234,7 @@ class KeyPartition(Task):
     def _keys(
         self, shard: ShardRef, scope: np.uint64, commit: Commit
     ) -> Iterator[tuple[np.ndarray, np.ndarray | None]]:
-        from gristmill.kernels.hashing import find_repeats
+        from gristmill.kernels.key_repeats import find_repeats
 
         for batch in shard.batches((self.column,)):
             lists = batch.column(self.column)

@@ -14,7 +14,7 @@ import numpy as np
 from gristmill import storage
 from gristmill.commit import Commit
 from gristmill.dedup.line_index import KeyIndex
-from gristmill.dedup.shuffle import numbered
+from gristmill.dedup.records import numbered
 from gristmill.stage import Task
 
 RECORD_BYTES = 12
@@ -26,7 +26,7 @@ FirstCopy = Literal["keep", "cut"]
 
 def repeats_among(keys: np.ndarray, first_copy: FirstCopy) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Positions to mark, ascending; bool (keys,), False for all but the first of equal keys; and where these stand, ascending."""
-    from gristmill.kernels.hashing import find_repeats
+    from gristmill.kernels.key_repeats import find_repeats
 
     places, firsts = find_repeats(keys)
     passed = np.ones(len(keys), bool)

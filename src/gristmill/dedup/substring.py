@@ -26,7 +26,8 @@ from gristmill.commit import read_receipt
 from gristmill.dedup.first_copies import CopyPlan, FirstCopies, find_copies
 from gristmill.dedup.loss import LossLimit
 from gristmill.dedup.readings import load_tokenizer
-from gristmill.dedup.shuffle import ShufflePlan, numbered
+from gristmill.dedup.records import numbered
+from gristmill.dedup.shuffle import ShufflePlan
 from gristmill.dedup.substring_copies import NoteGrams
 from gristmill.dedup.substring_grams import GramsNearSample, SampleGrams
 from gristmill.dedup.substring_layer import SUBSTRING_VALUES, SubstringLayer

@@ -12,7 +12,7 @@ from gristmill.commit import Commit
 from gristmill.dataset import Batch, LayerWriter, ShardRef, drop_reasons, layer_schema
 from gristmill.dedup.copy_column import FIRST_COPIES, CopyColumn, look_up
 from gristmill.dedup.first_copies import ANSWER, CopyRun, FirstCopies
-from gristmill.dedup.shuffle import numbered
+from gristmill.dedup.records import numbered
 from gristmill.dedup.substring_grams import table_parts
 from gristmill.dedup.substring_runs import RepeatedKeys
 from gristmill.dedup.substring_tokens import GramReading, TokenBatch

@@ -9,8 +9,9 @@ from collections.abc import Iterator
 import numpy as np
 
 from gristmill.errors import UserError
-from gristmill.tokenize.tokenizer_file import flatten, in_bytes, missing_package
+from gristmill.tokenize.tokenizer_file import flatten, in_bytes, missing_package, starts_of
 
+_SPACE = "▁"
 UNKNOWN, BEGIN, END = "<unk>", "<s>", "</s>"
 SENTENCE_BYTES = 4192  # longer ones are skipped by the trainer
 
@@ -60,6 +61,18 @@ class SentencePieceModel:
 
     def decode(self, ids: list[int]) -> str:
         return self._model.decode(ids)
+
+    def starts(self, text: str, ids: np.ndarray) -> np.ndarray | None:
+        """Nothing for models that change the text, beyond the space they put before it."""
+        lengths = [self._bytes(number) for number in ids.tolist()]
+        size = len(text.encode())
+        if sum(lengths) == size + 1 and self._model.id_to_piece(int(ids[0])).startswith(_SPACE):
+            lengths[0] -= 1
+        return starts_of(lengths, text)
+
+    def _bytes(self, number: int) -> int:
+        piece = self._model.id_to_piece(number)
+        return 1 if self._model.is_byte(number) else len(piece.replace(_SPACE, " ").encode())
 
     def token_id(self, token: str) -> int | None:
         number = self._model.piece_to_id(token)

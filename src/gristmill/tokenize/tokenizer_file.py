@@ -52,6 +52,10 @@ class Reference(Protocol):
 
     def decode(self, ids: list[int]) -> str: ...
 
+    def starts(self, text: str, ids: np.ndarray) -> np.ndarray | None:
+        """In which byte of the text each of its ids begins, int64 (ids,); None when the ids are not those of the text."""
+        ...
+
     def token_id(self, token: str) -> int | None: ...
 
 
@@ -151,6 +155,12 @@ def flatten(found: list[list[int]]) -> tuple[np.ndarray, np.ndarray]:
     return ids, lengths
 
 
+def starts_of(lengths: list[int], text: str) -> np.ndarray | None:
+    """Where tokens of so many bytes begin; None when they are not as long as the text."""
+    ends = np.cumsum(np.array(lengths, np.int64))
+    return ends - lengths if len(ends) and ends[-1] == len(text.encode()) else None
+
+
 @lru_cache(maxsize=2)
 def _open(kind: Format, content: bytes, scheme: SchemeName | None) -> Reference:
     """One object per process and file: parsing takes longer than encoding a small shard."""
@@ -191,5 +201,6 @@ __all__ = [
     "Width",
     "flatten",
     "in_bytes",
+    "starts_of",
     "trained_file",
 ]
