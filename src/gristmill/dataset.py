@@ -247,14 +247,14 @@ class LayerWriter:
 
     def __init__(self, path: str, schema: pa.Schema) -> None:
         self.schema = schema
-        columns = [leaf for part in schema for leaf in _parquet_columns(part.name, part.type)]
-        compressed = {column: not pa.types.is_fixed_size_binary(kind) for column, kind in columns}
-        repeated = [column for column, kind in columns if pa.types.is_string(kind) or pa.types.is_dictionary(kind)]
+        columns = [leaf for part in schema for leaf in _leaves(part.name, part.type)]
+        repeated = [path for path, kind in columns if pa.types.is_string(kind) or pa.types.is_dictionary(kind)]
+        hashes = {path for path, kind in columns if pa.types.is_fixed_size_binary(kind)}
         self._writer = pq.ParquetWriter(
             path,
             schema,
-            compression={column: "zstd" if yes else "none" for column, yes in compressed.items()},
-            compression_level={column: 1 for column, yes in compressed.items() if yes},
+            compression={path: "none" if path in hashes else "zstd" for path, _ in columns},
+            compression_level={path: 1 for path, _ in columns if path not in hashes},
             use_dictionary=repeated or False,
         )  # hashes and signals hardly repeat: dictionaries would only cost, and compression of hashes alone
 
@@ -267,13 +267,13 @@ class LayerWriter:
         self._writer.close()
 
 
-def _parquet_columns(path: str, kind: pa.DataType) -> Iterator[tuple[str, pa.DataType]]:
-    """The columns that Parquet makes of a field, and their types."""
-    if pa.types.is_list(kind) or pa.types.is_fixed_size_list(kind):
-        yield from _parquet_columns(f"{path}.list.element", kind.value_type)
-    elif pa.types.is_struct(kind):
-        for part in kind:
-            yield from _parquet_columns(f"{path}.{part.name}", part.type)
+def _leaves(path: str, kind: pa.DataType) -> Iterator[tuple[str, pa.DataType]]:
+    """The columns that a field has in a Parquet file, and their types: what lies inside lists and structs has its own."""
+    if pa.types.is_struct(kind):
+        for number in range(kind.num_fields):
+            yield from _leaves(f"{path}.{kind.field(number).name}", kind.field(number).type)
+    elif pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind):
+        yield from _leaves(f"{path}.list.element", kind.value_type)
     else:
         yield path, kind
 
