@@ -178,6 +178,7 @@ class Batch:
         self.first_row, self.rows = first_row, rows
         self._columns: dict[str, pa.Array] = {}
         self.drops: list[tuple[str, pa.Array]] = []
+        self.cuts: list[pa.Array] = []  # carried out so far
         self._texts = texts
 
     @property
@@ -220,6 +221,7 @@ class Batch:
 
     def cut(self, cuts: pa.Array) -> None:
         self.texts = apply_cuts(self.texts, cuts)
+        self.cuts.append(cuts)
 
     def select(self, keep: np.ndarray) -> Batch:
         """A batch of the rows where `keep` is True, bool (rows,); drops so far are left behind."""
@@ -245,13 +247,14 @@ class LayerWriter:
 
     def __init__(self, path: str, schema: pa.Schema) -> None:
         self.schema = schema
-        repeated = [f.name for f in schema if pa.types.is_string(f.type) or pa.types.is_dictionary(f.type)]
-        hashes = {f.name for f in schema if pa.types.is_fixed_size_binary(f.type)}
+        columns = [leaf for part in schema for leaf in _parquet_columns(part.name, part.type)]
+        compressed = {column: not pa.types.is_fixed_size_binary(kind) for column, kind in columns}
+        repeated = [column for column, kind in columns if pa.types.is_string(kind) or pa.types.is_dictionary(kind)]
         self._writer = pq.ParquetWriter(
             path,
             schema,
-            compression={f.name: "none" if f.name in hashes else "zstd" for f in schema},
-            compression_level={f.name: 1 for f in schema if f.name not in hashes},
+            compression={column: "zstd" if yes else "none" for column, yes in compressed.items()},
+            compression_level={column: 1 for column, yes in compressed.items() if yes},
             use_dictionary=repeated or False,
         )  # hashes and signals hardly repeat: dictionaries would only cost, and compression of hashes alone
 
@@ -262,6 +265,17 @@ class LayerWriter:
 
     def close(self) -> None:
         self._writer.close()
+
+
+def _parquet_columns(path: str, kind: pa.DataType) -> Iterator[tuple[str, pa.DataType]]:
+    """The columns that Parquet makes of a field, and their types."""
+    if pa.types.is_list(kind) or pa.types.is_fixed_size_list(kind):
+        yield from _parquet_columns(f"{path}.list.element", kind.value_type)
+    elif pa.types.is_struct(kind):
+        for part in kind:
+            yield from _parquet_columns(f"{path}.{part.name}", part.type)
+    else:
+        yield path, kind
 
 
 def as_array(values: pa.Array | np.ndarray, kind: pa.DataType) -> pa.Array:
@@ -349,6 +363,24 @@ class Dataset:
 
     def to_table(self, columns: Sequence[str] | None = None, *, dropped: bool = False) -> pa.Table:
         return self.reader(columns, dropped=dropped).read_all()
+
+    def ids_at(self, places: pa.Table) -> list[str]:
+        """Ids of the documents that a table names by `source`, `shard` and `row`; rows of other sources are passed over.
+
+        Raises UserError for a shard that is not of this dataset.
+        """
+        mine = places.filter(pc.equal(places.column("source").cast(pa.string()), self.source))
+        names = mine.column("shard").cast(pa.string())
+        known = {shard.name: shard for shard in self.shards}
+        found: list[str] = []
+        for name in sorted(names.unique().to_pylist()):
+            if name not in known:
+                raise UserError(f"{self.source} has no shard {name!r}", hint="is this the run that the table is about?")
+            rows = np.sort(mine.filter(pc.equal(names, name)).column("row").to_numpy())
+            for batch in known[name].batches(("id",)):
+                first, stop = np.searchsorted(rows, (batch.first_row, batch.first_row + batch.rows))
+                found += batch.column("id").take(pa.array(rows[first:stop] - batch.first_row)).to_pylist()
+        return found
 
     def count_rows(self) -> int:
         """Surviving documents."""

@@ -59,7 +59,6 @@ class Stage(Settings):
 
     kind: ClassVar[str]
     version: ClassVar[int] = 1  # raised when the same settings come to another result
-    abstract: ClassVar[bool] = True
     uses_models: ClassVar[str] = ""  # what models must be that its settings name, see TrainedModel.makes
     guards: ClassVar[tuple[str, ...]] = ()  # settings that decide whether a stage goes on, not what it writes
 

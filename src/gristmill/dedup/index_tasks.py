@@ -51,11 +51,12 @@ class DescribeIndex(Task):
 
     name: str
     folder: str
-    parts: tuple[str, ...]  # tasks that wrote the ranges
+    parts: tuple[str, ...]  # tasks that wrote the ranges, and the clusters
     kind: str
     keys: str  # JSON of the settings that make keys
     checked: bool
     label: str  # what this run's shards are known by: the fingerprint of the stage
+    ranges: int
     carried: tuple[KeyIndex, ...]
     sources: tuple[str, ...]
     shards: tuple[str, ...]
@@ -89,7 +90,7 @@ class DescribeIndex(Task):
             "kind": self.kind,
             "keys": json.loads(self.keys),
             "label": self.label,
-            "ranges": len(self.parts),
+            "ranges": self.ranges,
             "rows": first + sum(self.rows),
             "records": records,
             "files": files,

@@ -4,7 +4,9 @@
 
 A folder `index` stands for itself: copy it anywhere, or leave it where it is. `<range>.keys` holds the keys of a range,
 ascending (uint64), as many checks (uint64, where keys alone are not proof enough) and as many rows (int64). Rows number
-the documents of all shards in `shards.arrow`. `index.json` says what the keys are, and is written last.
+the documents of all shards in `shards.arrow`. Where a document has several keys, `clusters` holds the root of each document's
+cluster, the smallest row of it (uint32, or int64 from 2^32 documents on), and `kept` a byte, 1 for documents their run kept.
+`index.json` says what the keys are, and is written last.
 """
 
 from __future__ import annotations
@@ -23,6 +25,7 @@ from gristmill.errors import UserError
 FORMAT = 1
 INDEX = "index.json"
 SHARDS = "shards.arrow"
+CLUSTERS, KEPT = "clusters", "kept"
 NAME_TYPE = pa.dictionary(pa.int32(), pa.string())
 INDEX_SHARDS = pa.schema(
     [("index", NAME_TYPE), ("source", NAME_TYPE), ("shard", pa.string()), ("first_row", pa.int64())]
@@ -54,6 +57,7 @@ class KeyIndex:
     checked: bool
     rows: int  # documents it numbers
     records: int
+    clustered: bool = False  # holds the clusters its run found
     first_row: int = 0  # its documents' first number among those of all indexes that are read
 
     @classmethod
@@ -77,7 +81,7 @@ class KeyIndex:
                 hint="an index can be checked against only with the settings that made it",
             )
         folder = location.removesuffix("/" + INDEX)
-        return cls(folder, found["ranges"], checked, found["rows"], found["records"])
+        return cls(folder, found["ranges"], checked, found["rows"], found["records"], CLUSTERS in found["files"])
 
     def part(self, part: int, ranges: int) -> Iterator[IndexPart]:
         """The keys of range `part` of `ranges`, file by file."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from abc import abstractmethod
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
@@ -15,6 +16,7 @@ from gristmill.dedup.cluster_layer import CLUSTER_VALUES, ClusterLayer, Evidence
 from gristmill.dedup.clusters import Cluster, Scores
 from gristmill.dedup.index_tasks import DescribeIndex, WriteIndex
 from gristmill.dedup.key_index import KeyIndex, find_index
+from gristmill.dedup.known_clusters import JoinIndexes, WriteClusters, WriteSuperseded
 from gristmill.dedup.loss import LossLimit, counts_by_source
 from gristmill.dedup.match import Match, MatchAll, warm_match
 from gristmill.dedup.records import RangeReader, numbered
@@ -57,6 +59,16 @@ class KeyedDedup(SurvivorRule, LossLimit, GlobalStage):
         """The keys of every document of the batch that takes part, in row order."""
 
     @property
+    def bridges(self) -> bool:
+        """Whether a document may connect others that share no key: it then has several keys."""
+        return self.keys_per_row > 1
+
+    @property
+    def leaves_clusters(self) -> bool:
+        """Whether its index says which documents were connected; only where shared keys alone decide about that."""
+        return self.bridges
+
+    @property
     def method(self) -> str:
         """What the evidence says of how two documents belong together."""
         return self.kind
@@ -85,7 +97,7 @@ class KeyedDedup(SurvivorRule, LossLimit, GlobalStage):
         first = 0
         for location in self.against:
             index = KeyIndex.open(location, self.kind, self.key_settings(), self.checked)
-            found.append(KeyIndex(index.folder, index.ranges, index.checked, index.rows, index.records, first))
+            found.append(replace(index, first_row=first))
             first += index.rows
         return tuple(found)
 
@@ -104,6 +116,9 @@ class KeyedDedup(SurvivorRule, LossLimit, GlobalStage):
         rows, edges = np.arange(2, dtype=np.uint32), np.zeros((1, 2), np.uint32)
         union_find.unite(rows, np.frombuffer(edges.tobytes(), np.uint32).reshape(-1, 2))
         union_find.flatten(rows, np.empty(2, np.int32))
+        if self.against and self.bridges:
+            union_find.unite(rows, np.zeros((1, 2), np.int64))
+            union_find.find_roots(rows)
 
     # -- phases -------------------------------------------------------------------------------------------------------
 
@@ -130,7 +145,14 @@ class KeyedDedup(SurvivorRule, LossLimit, GlobalStage):
         scores = None
         if self.survivor != "first":
             scores = Scores(partition.folder, tuple(task.name for task in partition.tasks))
-        cluster = scope.phase("cluster", [Cluster("clusters", edges, sources, names, scope.rows, scores, known, hits)])
+        joins = None
+        if known and self.bridges and len(known) > 1:
+            parts = [JoinIndexes(numbered(reader.part), known, reader.part, len(readers)) for reader in readers]
+            phase = scope.phase("joins", list(parts))
+            yield phase
+            joins = (phase.folder, tuple(task.name for task in parts))
+        clusters = Cluster("clusters", edges, sources, names, scope.rows, scores, known, hits, self.bridges, joins)
+        cluster = scope.phase("cluster", [clusters])
         yield cluster
         evidence, settled = Evidence(self.method), cluster
         for step in self._evidence(scope, plan, cluster):
@@ -140,8 +162,11 @@ class KeyedDedup(SurvivorRule, LossLimit, GlobalStage):
                 yield step
                 settled = step if step.name == "settle" else settled
         self.stop_on_loss(counts_by_source(partition, "documents."), counts_by_source(settled, "lost."))
+        if known and self.bridges:
+            rows = sum(scope.rows) + sum(index.rows for index in known)
+            yield scope.phase("superseded", [WriteSuperseded("documents", cluster.folder, known, rows)])
         if self.index != "none":
-            yield from self._index(scope, readers, known)
+            yield from self._index(scope, readers, known, cluster)
         yield from self._layers(scope, plan, settled, evidence)
 
     def _plan(self, scope: Scope, known: int) -> ShufflePlan:
@@ -188,10 +213,14 @@ class KeyedDedup(SurvivorRule, LossLimit, GlobalStage):
             for part in range(plan.ranges // plan.together)
         )
 
-    def _index(self, scope: Scope, readers: tuple[RangeReader, ...], known: tuple[KeyIndex, ...]) -> Iterator[Phase]:
+    def _index(
+        self, scope: Scope, readers: tuple[RangeReader, ...], known: tuple[KeyIndex, ...], cluster: Phase
+    ) -> Iterator[Phase]:
         carried = known if self.index == "all" else ()
         first_row = sum(index.rows for index in carried)
         tasks: list[Task] = [WriteIndex(numbered(reader.part), reader, carried, first_row) for reader in readers]
+        if self.leaves_clusters:
+            tasks.append(WriteClusters("clusters", cluster.folder, sum(scope.rows), known, bool(carried)))
         written = scope.phase("index", tasks)
         yield written
         describe = DescribeIndex(
@@ -202,6 +231,7 @@ class KeyedDedup(SurvivorRule, LossLimit, GlobalStage):
             json.dumps(self.key_settings(), sort_keys=True, default=str),
             self.checked,
             scope.folder.rstrip("/").rpartition("/")[2],
+            len(readers),
             carried,
             tuple(shard.source for shard in scope.shards),
             tuple(shard.name for shard in scope.shards),

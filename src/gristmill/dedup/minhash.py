@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from typing import Any, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 import pyarrow as pa
@@ -74,6 +74,7 @@ class MinHash(ComparedDedup):
     """
 
     kind = "minhash"
+    version: ClassVar[int] = 3
     bands: int = setting(14, "bands of a signature", source=_SHAPES, unit="bands", ge=1, le=4096)
     rows: int = setting(8, "hashes a band", source=_SHAPES, unit="hashes", ge=1, le=256)
     n: int = setting(
@@ -150,6 +151,10 @@ class MinHash(ComparedDedup):
     @property
     def keys_per_row(self) -> int:
         return self.bands
+
+    @property
+    def leaves_clusters(self) -> bool:
+        return self.verify is None and self.near_survivor is None
 
     @property
     def key_columns(self) -> tuple[str, ...]:

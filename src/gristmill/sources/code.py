@@ -51,6 +51,7 @@ class Code(Source):
     """Files of repositories whose licence is allowed."""
 
     kind = "code"
+    version: ClassVar[int] = 2
     suffixes: ClassVar[tuple[str, ...]] = ("",)
 
     allow: SetName | tuple[str, ...] = setting(
