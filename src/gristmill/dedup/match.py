@@ -20,10 +20,11 @@ from gristmill import storage
 from gristmill.commit import Commit
 from gristmill.dedup.key_index import IndexPart, KeyIndex
 from gristmill.dedup.records import Piece, RangeReader, row_type
-from gristmill.dedup.shuffle import Columns, Partition, Records, by_range
+from gristmill.dedup.shuffle import ALL_IN_CACHE, Columns, Partition, Records, by_range, write_group_edges
 from gristmill.stage import Task
 
 EDGE_ROWS = 1 << 20  # edges read at a time
+CROWDED = 8 * ALL_IN_CACHE  # records in a range that hashes alone do not bring together
 
 
 @dataclass(frozen=True)
@@ -95,9 +96,21 @@ class MatchAll(Partition):
         with open(commit.path(self.name + ".edges"), "wb") as edges:
             for number in range(self.plan.ranges):
                 parts = [piece.part(its[number], its[number + 1]) for piece, its in zip(pieces, starts, strict=True)]
+                if sum(len(part.keys) for part in parts) > CROWDED:
+                    parts = [self._without_repeats(part, edges, commit) for part in parts]
                 keys, checks, rows, _ = candidates.of(parts, [])
                 write_edges(edges, rows, *find_repeats_among(keys, checks), commit)
         commit.count(records=filled)
+
+    def _without_repeats(self, piece: Piece, edges: IO[bytes], commit: Commit) -> Piece:
+        """The piece with one record a key, and edges for the others: no boilerplate makes memory grow."""
+        from gristmill.kernels.key_repeats import drop_repeats
+
+        starts = np.array([0, len(piece.keys)])
+        checks = np.empty(0, np.uint64) if piece.checks is None else piece.checks
+        pairs = np.unique(drop_repeats(piece.keys, checks, piece.rows, starts))
+        write_group_edges(edges, pairs, self.first_row, row_type(self.all_rows), commit)
+        return piece.part(0, int(starts[-1]))
 
 
 class Candidates:
