@@ -24,9 +24,7 @@ import xxhash
 from gristmill import storage
 
 RECEIPT = ".receipt.json"
-CHECKED_AT_A_TIME = (
-    16 << 20
-)  # bytes mapped: a file just written is in the system's memory and need not be copied out of it
+CHECKED_AT_A_TIME = 16 << 20  # bytes mapped: a file just written is in the system's memory and need not be copied
 
 
 @dataclass(frozen=True)

@@ -178,6 +178,7 @@ class Batch:
         self.first_row, self.rows = first_row, rows
         self._columns: dict[str, pa.Array] = {}
         self.drops: list[tuple[str, pa.Array]] = []
+        self.cuts: list[pa.Array] = []  # carried out so far
         self._texts = texts
 
     @property
@@ -220,6 +221,7 @@ class Batch:
 
     def cut(self, cuts: pa.Array) -> None:
         self.texts = apply_cuts(self.texts, cuts)
+        self.cuts.append(cuts)
 
     def select(self, keep: np.ndarray) -> Batch:
         """A batch of the rows where `keep` is True, bool (rows,); drops so far are left behind."""

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import io
+import itertools
+import re
 import tarfile
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from gristmill.documents import Record
 from gristmill.sources.jats import Jats
+from gristmill.sources.members import Member
 from gristmill.stage import InputFile
 from tests.sources.archives import ends, read
 
@@ -62,7 +67,7 @@ def test_an_article_reads_as_its_page_does(tmp_path: Path) -> None:
             "## Methods & means",
             "Dough rises, as others say. See Figure 1 and CO2.",
             "### Detail",
-            "With $$x^2$$ and y=1.",
+            "With $x^2$ and y=1.",
             "1. Mix.\n2. Wait.\n  * Long.",
             "Figure 1. A loaf.",
             "It is round.",
@@ -190,6 +195,12 @@ def test_formulas_in_mathml_keep_their_shape(tmp_path: Path, before: str, after:
     assert body_text(tmp_path, f"<disp-formula>{math}<label>(1)</label></disp-formula>") == shown
 
 
+def test_a_formula_nested_as_none_is_stays_a_line_of_signs(tmp_path: Path) -> None:
+    deep = "<msup><mi>a</mi>" * 240 + "<mi>b</mi>" + "</msup>" * 240
+    text = body_text(tmp_path, f'<p><math xmlns="http://www.w3.org/1998/Math/MathML">{deep}</math></p>')
+    assert text.replace("$", "").replace("^", "").replace("{", "").replace("}", "") == "a" * 240 + "b"
+
+
 def test_cells_stand_under_their_heads(tmp_path: Path) -> None:
     table = """<table-wrap><label>Table 1:</label><caption><title>Loaves of CO<sub>2</sub>.</title></caption><table>
     <thead><tr><th/><th colspan="2">Rye</th><th>Wheat</th></tr></thead>
@@ -230,6 +241,58 @@ def test_lists_quotes_verse_and_code(tmp_path: Path) -> None:
     assert body_text(tmp_path, body) == "\n\n".join(
         ("a. Mix\nb. Wait", "(iv) Bake", "> One.\n>\n> Two.", "> Another.", "Rye,\ndry.", "```\na  b\n  c\n```")
     )
+
+
+INLINE = st.recursive(
+    st.sampled_from(("W ", "W, ", "<break/>", "W")),
+    lambda inner: st.builds(
+        "<{0}>{1}</{0}>".format,
+        st.sampled_from("sup sub italic xref fn fig".split()),
+        st.lists(inner, max_size=3).map("".join),
+    ),
+    max_leaves=8,
+)
+BLOCKS = st.builds(
+    str.format,
+    st.sampled_from(
+        (
+            "<p>{0}</p>",
+            "<list><list-item><label>W</label><p>W {0}</p></list-item><list-item>{0}</list-item></list>",
+            "<disp-quote><p>{0}</p>W</disp-quote>",
+            "<table><tr><td rowspan='{1}' colspan='{2}'>{0}</td><td><p>{0}</p></td></tr><tr><td>W</td></tr></table>",
+            "<preformat>{0}</preformat>",
+        )
+    ),
+    st.lists(INLINE, max_size=3).map("".join),
+    st.integers(1, 3),
+    st.integers(1, 3),
+)
+
+
+@given(st.lists(BLOCKS, min_size=1, max_size=4))
+@settings(max_examples=60, deadline=None)
+def test_no_word_is_lost_or_said_twice(bodies: list[str]) -> None:
+    numbers = itertools.count(100)
+    body = re.sub("W", lambda _: f"w{next(numbers)}w", "".join(bodies))
+    data = article(body=f"<body>{body}<p>end</p></body>")
+    found = Jats()._record(InputFile("a.xml", "a.xml", len(data), "v"), Member("a.xml", 0, len(data), data))
+    said = re.findall(r"w\d+w", str(found.text))
+    assert sorted(said) == [f"w{number}w" for number in range(100, next(numbers))]
+
+
+def test_hostile_markup_takes_time_in_its_size(tmp_path: Path) -> None:
+    """What costs the square of its size takes many minutes here."""
+    many = 60_000
+    floats = "".join(f"a<fig><label>{n}</label></fig>" for n in range(many // 10))
+    hostile = (
+        "<sup>1</sup>" * many,
+        "<sup></sup>" * many + "<sub>2</sub>" * many,
+        floats,
+        "(" * many,
+        bibr("(" * many) + ")",
+    )
+    for inside in hostile:
+        assert only(tmp_path, article(body=f"<body><p>{inside}</p></body>")).open
 
 
 def test_empty_headings_go(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from tokenizers import Tokenizer
 
 from gristmill.commit import read_receipt
 from gristmill.errors import UserError
+from gristmill.report.encoding import encoding_summary, encoding_text
 from gristmill.tokenize import encode as encode_module
 from gristmill.tokenize import engines, fast_engines
 from gristmill.tokenize.encode import Encode
@@ -144,10 +145,14 @@ def tokenizers(tmp_path_factory) -> dict[str, TokenizerFile]:
 
 
 @pytest.mark.parametrize("name", ["byte_bpe", "falcon", "gpt2", "llama", "tiktoken"])
-@pytest.mark.parametrize("engine", ["fastokens", "gigatoken"])
+@pytest.mark.parametrize("engine", ["gristmill", "fastokens", "gigatoken"])
 def test_a_fast_engine_gives_the_ids_of_the_reference_or_is_passed_over(tokenizers, name, engine):
     pytest.importorskip(engine)
-    reads = {"fastokens": ("byte_bpe", "falcon", "gpt2"), "gigatoken": ("byte_bpe", "gpt2", "llama", "tiktoken")}
+    reads = {
+        "gristmill": ("falcon",),
+        "fastokens": ("byte_bpe", "falcon", "gpt2"),
+        "gigatoken": ("byte_bpe", "gpt2", "llama", "tiktoken"),
+    }
     file = tokenizers[name]
     if name not in reads[engine]:
         with pytest.raises(Unusable) as found:
@@ -215,6 +220,9 @@ def test_without_the_fast_libraries_the_reference_encodes(tmp_path, tokenizer_js
     counts = read_receipt(str(tmp_path / FOLDER), corpus["web"][0].name).counts
     assert counts["engine.tokenizers"] == 1
     assert counts["passed_over.fastokens.not_installed"] == 1
+    text = encoding_text(encoding_summary([{"counts": counts}], {"tokenizer": {"bos": None, "eos": "<|endoftext|>"}}))
+    assert "encoded by tokenizers (1 shard)\n  not by fastokens (1 shard): it is not installed" in text
+    assert "pip install 'gristmill[fast]'" in text
     with pytest.raises(UserError, match=r"fastokens cannot be used .*: it is not installed"):
         Encode(tokenizer=tokenizer_json, engine="fastokens").check()
 

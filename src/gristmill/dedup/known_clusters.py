@@ -22,7 +22,7 @@ from gristmill import storage
 from gristmill.commit import Commit
 from gristmill.dedup.clusters import CHUNK, KNOWN_TYPE, mapped, read_rows
 from gristmill.dedup.key_index import CLUSTERS, KEPT, NAME_TYPE, KeyIndex
-from gristmill.dedup.shuffle import row_type
+from gristmill.dedup.records import row_type
 from gristmill.stage import Task
 
 SUPERSEDED = pa.schema(
@@ -50,12 +50,13 @@ class JoinIndexes(Task):
     parts: int
 
     def run(self, commit: Commit) -> None:
-        from gristmill.kernels.hashing import find_repeats
+        from gristmill.kernels.key_repeats import find_repeats
 
-        found = KeyIndex.read_all(self.known, self.part, self.parts)
-        places, firsts = find_repeats(found.keys, found.checks)
+        found = [part for index in self.known for part in index.part(self.part, self.parts)]
+        rows = np.concatenate([part.rows for part in found])
+        places, firsts = find_repeats(np.concatenate([part.keys for part in found]))
         with open(commit.path(self.name + ".joins"), "wb") as stream:
-            stream.write(np.stack([found.rows[places], found.rows[firsts]], axis=1).astype("<i8").data)
+            stream.write(np.stack([rows[places], rows[firsts]], axis=1).astype("<i8").data)
         commit.count(joins=len(places))
 
 

@@ -20,7 +20,7 @@ from gristmill import storage
 from gristmill.commit import Commit
 from gristmill.dedup.key_index import IndexPart, KeyIndex
 from gristmill.dedup.records import Piece, RangeReader, row_type
-from gristmill.dedup.shuffle import Partition, Records, by_range
+from gristmill.dedup.shuffle import Columns, Partition, Records, by_range
 from gristmill.stage import Task
 
 EDGE_ROWS = 1 << 20  # edges read at a time
@@ -81,18 +81,23 @@ class MatchAll(Partition):
         from gristmill.kernels.key_repeats import find_repeats_among
 
         self._write_scores(commit)
-        pieces, starts = [], []
+        pieces, starts, filled = [], [], 0
+        room = Columns.room(
+            sum(self.rows) * self.stage.keys_per_row, self.stage.checked
+        )  # taken up as far as it is filled
         for run in self._runs(commit):
-            keys, checks, rows, its_starts = by_range(run, self.plan.ranges)
-            pieces.append(Piece(keys, checks if self.stage.checked else None, rows, self.first_row))
-            starts.append(its_starts.tolist())
+            records = sum(len(part.keys) for part in run)
+            place = room.part(filled, filled + records)
+            starts.append(by_range(run, self.plan.ranges, place).tolist())
+            pieces.append(Piece(place.keys, place.checks if self.stage.checked else None, place.rows, self.first_row))
+            filled += records
         candidates = Candidates(self.stage.checked, row_type(self.all_rows))
         with open(commit.path(self.name + ".edges"), "wb") as edges:
             for number in range(self.plan.ranges):
                 parts = [piece.part(its[number], its[number + 1]) for piece, its in zip(pieces, starts, strict=True)]
                 keys, checks, rows, _ = candidates.of(parts, [])
                 write_edges(edges, rows, *find_repeats_among(keys, checks), commit)
-        commit.count(records=sum(len(piece.keys) for piece in pieces))
+        commit.count(records=filled)
 
 
 class Candidates:
@@ -170,9 +175,10 @@ def warm_match(checked: bool) -> None:
     read = np.frombuffer(given.tobytes(), np.uint64)  # as columns of a file are: not to be changed
     for numbers in (given, read):
         run = [Records(np.arange(2), numbers, numbers if checked else None)]
-        keys, checks, rows, starts = by_range(run, 1)
-    drop_repeats(keys, checks, rows, starts)
-    piece = Piece(read, read if checked else None, np.frombuffer(rows.tobytes(), np.uint32), 0)
+        room = Columns.room(2, checked)
+        starts = by_range(run, 1, room)
+    drop_repeats(*room, starts)
+    piece = Piece(read, read if checked else None, np.frombuffer(room.rows.tobytes(), np.uint32), 0)
     known = IndexPart(read, piece.checks, np.zeros(2, np.int64))
     keys, checks, rows, _ = Candidates(checked, row_type(2)).of([piece], [known])
     places, firsts = find_repeats_among(keys, checks)

@@ -13,6 +13,7 @@ import re
 
 from gristmill.sources.scripts import MARKED, MARKED_END
 
+_LONGEST = 500  # characters; what is longer is no citation, whatever its element says
 _NAME = re.compile(r"[^\W\d_]{2}")
 _CITED = f"{MARKED}[^{MARKED}{MARKED_END}]*{MARKED_END}"
 _NUMBER = MARKED + MARKED_END
@@ -30,6 +31,8 @@ _RUN = re.compile(rf"{_NUMBER}(?:{_BETWEEN}{_NUMBER})+")
 def cited(text: str) -> str:
     """A citation as `without_citations` finds it. Brackets that begin or end in its text stand outside it."""
     bare = " ".join(text.split())
+    if len(bare) > _LONGEST:
+        return text
     before = behind = ""
     while bare[:1] in ("(", "[") and bare:
         before, bare = before + bare[0], bare[1:]

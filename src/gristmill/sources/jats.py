@@ -189,18 +189,30 @@ _FLOATS = tuple(f"{{*}}{name}" for name in "fig fig-group table-wrap table-wrap-
 
 def _floats_behind(body: Element) -> Element:
     """The body with figures, tables and notes behind the paragraphs in whose midst they stand."""
-    for one in reversed(list(body.iter(*_FLOATS))):
-        paragraph = one.getparent()
-        if local(paragraph) != "p":
-            continue
-        before = one.getprevious()
-        if before is not None:
-            before.tail = (before.tail or "") + (one.tail or "")
-        else:
-            paragraph.text = (paragraph.text or "") + (one.tail or "")
-        one.tail = None
-        paragraph.addnext(one)
+    paragraphs = dict.fromkeys(one.getparent() for one in body.iter(*_FLOATS))
+    for paragraph in paragraphs:
+        if local(paragraph) == "p":
+            _lift_floats(paragraph)
     return body
+
+
+def _lift_floats(paragraph: Element) -> None:
+    floats = [one for one in paragraph.iterchildren(*_FLOATS)]
+    lifted = set(floats)
+    anchor, texts = None, [paragraph.text or ""]
+    for one in [*paragraph, None]:
+        if one is not None and one in lifted:
+            texts.append(one.tail or "")
+            one.tail = None
+            continue
+        if anchor is None:
+            paragraph.text = "".join(texts)
+        else:
+            anchor.tail = "".join(texts)
+        if one is not None:
+            anchor, texts = one, [one.tail or ""]
+    for one in reversed(floats):
+        paragraph.addnext(one)
 
 
 def _formula(element: Element) -> str | None:
@@ -211,7 +223,10 @@ def _formula(element: Element) -> str | None:
         if tex is not None:
             text = "".join(tex.itertext())
             found = _TEX_BODY.search(text)
-            return f" {' '.join((found[1] if found else text).split())} "
+            text = " ".join((found[1] if found else text).split())
+            if text.startswith("$$") and next(tex.iterancestors("{*}disp-formula"), None) is None:
+                text = text.replace("$$", "$")  # PubMed Central has two for every formula
+            return f" {text} "
         if name == "alternatives" and (math := next(element.iter("{*}math"), None)) is not None:
             return _formula(math)
     if name == "math":

@@ -6,6 +6,7 @@ Letters stay what they are (γ, not \\gamma): every present TeX engine reads the
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 from gristmill.sources.xml_text import Element, local
@@ -24,11 +25,11 @@ _ESCAPED = str.maketrans({"{": r"\{", "}": r"\}", "%": r"\%", "&": r"\&", "#": r
 
 def math_text(element: Element, display: bool = False) -> str:
     """The text of a `math` element. display: between `$$`, as formulas on lines of their own."""
-    shaped = any(local(one) in _SHAPES for one in element.iter())
-    if not shaped:
-        return " ".join("".join(_token(one) for one in element.iter() if local(one) in _TOKENS).split())
-    mark = "$$" if display else "$"
-    return f"{mark}{' '.join(_tex(element).split())}{mark}"
+    if any(local(one) in _SHAPES for one in element.iter()):
+        mark = "$$" if display else "$"
+        with suppress(RecursionError):  # nested as no formula is
+            return f"{mark}{' '.join(_tex(element).split())}{mark}"
+    return " ".join("".join(_token(one) for one in element.iter() if local(one) in _TOKENS).split())
 
 
 def _token(element: Element) -> str:

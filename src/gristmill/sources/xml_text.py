@@ -29,6 +29,7 @@ _BETWEEN = {"item": "\n", "line": "\n", "row": "\n", "quote": "\n>\n"}  # such b
 _BLOCKS = frozenset(("block", "heading", "list", "item", "line", "pre", "row", "quote"))
 _INDENT = "  "
 _NO_SCRIPT = ("", 0, 0, "")
+_LONGEST_SCRIPT = 200  # characters; what follows is joined to no longer one
 _DEEPEST = 8  # lists in lists are indented no further
 _ENTITY = re.compile(rb"&([A-Za-z][A-Za-z0-9]{1,31});")
 _XML_NAMES = ("amp", "lt", "gt", "quot", "apos")
@@ -226,7 +227,9 @@ class _Writer:
             self.close_row()
         elif kind in _BLOCKS:
             self.flush()
-            if kind == "list" and self.lists:
+            if kind == "item":  # its marker goes with it, used or not
+                self.prefix, self.kind = "", "block"
+            elif kind == "list" and self.lists:
                 self.lists.pop()
             elif kind == "quote":
                 self.quotes.pop()
@@ -243,7 +246,7 @@ class _Writer:
     def open_script(self, kind: Kind) -> None:
         """A script right behind another of its kind goes on with it."""
         before, begin, end, text = self.script
-        if before == kind and end == len(self.current):
+        if before == kind and end == len(self.current) and len(text) < _LONGEST_SCRIPT:
             del self.current[begin:]
             self.current.append(text)
             self.starts.append(begin)
@@ -260,7 +263,7 @@ class _Writer:
             at -= 1
             before = self.current[at] + before
         del self.current[begin:]
-        self.current.append((superscript if kind == "sup" else subscript)(text, before))
+        self.add((superscript if kind == "sup" else subscript)(text, before))
         self.script = (kind, begin, len(self.current), text)
 
     def verbatim(self, element: Element) -> None:

@@ -16,7 +16,7 @@ from gristmill.commit import Commit, read_receipt
 from gristmill.dataset import ShardRef
 from gristmill.errors import UserError
 from gristmill.stage import Phase, PhasedStage, Scope, Task, setting
-from gristmill.tokenize import falcon
+from gristmill.tokenize import falcon, falcon_engine
 from gristmill.tokenize.sentencepiece_model import train_sentencepiece
 from gristmill.tokenize.settings import TrainSettings
 from gristmill.tokenize.tokenizer_file import FILES
@@ -36,8 +36,12 @@ class TrainTokenizer(PhasedStage):
         if self.train.style == "llama" and find_spec("sentencepiece") is None:
             raise UserError(
                 "tokenize.train: style llama needs sentencepiece, which is not installed",
-                hint="pip install 'gristmill[sentencepiece]'",
+                hint="pip install sentencepiece",
             )
+
+    def warm(self) -> None:
+        if self.train.style == "falcon":  # what comes of it is encoded by our own kernels
+            falcon_engine.warm()
 
     def phases(self, scope: Scope) -> Iterator[Phase]:
         measure = scope.phase(
