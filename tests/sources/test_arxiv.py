@@ -198,6 +198,9 @@ def test_parts_stay_or_go_as_set(choices: dict[str, bool], start: str, end: str)
 def test_what_only_prepares_the_references_goes_with_them() -> None:
     text = "\\section{A} So \\emph{ends} it.\n\\clearpage\n\\begin{small}\n\\vspace{-5mm}\n{\\footnotesize\n"
     assert body(text + "\\bibliography{x}}\\end{small}") == r"\section{A} So \emph{ends} it."
+    assert (
+        body(text + "\\bibliographystyle{plain}\n\\bibliography{x}}\\end{small}") == r"\section{A} So \emph{ends} it."
+    )
     assert body("\\section{A} {\\small So}\n\\bibliography{x}") == r"\section{A} {\small So}"
 
 

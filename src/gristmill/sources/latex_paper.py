@@ -38,7 +38,7 @@ _BEFORE_REFERENCES = re.compile(  # what only prepares the references, or the en
     rf"\s*(?:\\begin\{{(?:{_SIZES}|multicols|singlespace|spacing|flushleft|onehalfspace)\}}(?:\{{[^{{}}\n]{{0,20}}\}})?"
     rf"|\{{?\s*\\(?:{_SIZES}|sloppy|raggedright|clearpage|newpage|cleardoublepage|pagebreak|balance|medskip|bigskip|smallskip"
     r"|begingroup|onecolumn|twocolumn|noindent|par)(?:\s*\{\}|\s*\[\d\])?|\\[vh]space\*?\s*\{[^{}\n]{0,30}\}"
-    r"|\\(?:nocite|setlength|renewcommand|bibsep|linespread|baselineskip)\*?\s*(?:\{[^{}\n]{0,60}\}\s*){0,2})\Z"
+    r"|\\(?:nocite|bibliographystyle|setlength|renewcommand|bibsep|linespread|baselineskip)\*?\s*(?:\{[^{}\n]{0,60}\}\s*){0,2})\Z"
 )
 _MOST_BEFORE_REFERENCES = 20
 _APPENDIX = re.compile(r"\\appendix\b|\\appendices\b|\\begin\{appendi(?:x|ces)\}")

@@ -153,7 +153,9 @@ def unwrap_html(text: str) -> str:
 def _replacement(found: re.Match[str]) -> str:
     name = found[2].lower()
     if name in _INLINE:
-        return ""
+        # quotes before and after it must not become one run: ''a''<sub>''i''</sub>
+        around = found.string[max(0, found.start() - 1) : found.start()] + found.string[found.end() : found.end() + 1]
+        return NOTHING if "'" in around else ""
     if name in _LINE_BREAKS:
         return _LINE_BREAKS[name]
     if name in _ITEMS:

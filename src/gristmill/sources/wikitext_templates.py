@@ -4,8 +4,9 @@
 
 A pattern says what a template leaves: `{1}` is its first argument, `{text}` the one with that name, `{1|text}` the
 first of them that is there, `{last}` the last without a name, `{*}` all of those together, `{lines}` each of those on
-a line, `{quantity}` the numbers and unit of a conversion, `{value}` a number with its error, power of ten and unit. A
-name that ends in `-*` stands for all templates with that beginning.
+a line, `{quantity}` the numbers and unit of a conversion, `{measure}` a number and units with exponents, `{value}` a
+number with its error, power of ten and unit, `{french date}` and `{french ordinal}` what they say. A name that ends in
+`-*` stands for all templates with that beginning.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from itertools import zip_longest
 
 from gristmill.sources.wikitext_tags import REMOVED
 
@@ -27,6 +29,19 @@ _BAR = re.compile(r"\[\[[^\[\]]*+\]\]|(\|)")
 _NAMED = re.compile(r"\s*([^\s=\[\]{}<>|][^=\[\]{}<>|\n]{0,40}?)\s*=")
 _FIELD = re.compile(r"\{([^{}]+)\}")
 _JOINS = frozenset(("-", "–", "to", "til", "till", "and", "or", "x", "×", "by", "+/-", "±", "to(-)", "à", "bis", "&"))
+_UNIT_SIGNS = {  # codes of conversions that read otherwise on the page
+    "C": "°C", "F": "°F", "mi/h": "mph", "mpgimp": "mpg", "mpgus": "mpg", "lbft": "lb⋅ft", "lb.ft": "lb⋅ft",
+    "ftlb": "ft⋅lb", "ftlbf": "ft⋅lbf", "Nm": "N⋅m", "sqmi": "sq mi", "sqft": "sq ft", "sqin": "sq in", "sqyd": "sq yd",
+    "sqnmi": "sq nmi", "cuft": "cu ft", "cuin": "cu in", "cuyd": "cu yd", "cumi": "cu mi", "usgal": "US gal",
+    "impgal": "imp gal", "USgal": "US gal", "oilbbl": "barrels", "LT": "long tons", "ST": "short tons", "MT": "t",
+    "km2": "km²", "m2": "m²", "cm2": "cm²", "mm2": "mm²", "km3": "km³", "m3": "m³", "cm3": "cm³", "mm3": "mm³",
+    "PD/sqmi": "/sq mi", "PD/km2": "/km²", "/sqmi": "/sq mi", "/km2": "/km²", "acre": "acres", "acre.ft": "acre⋅ft",
+}  # fmt: skip
+_UNITS_OF_TWO = frozenset((("ft", "in"), ("yd", "ft"), ("mi", "yd"), ("mi", "ft"), ("lb", "oz"), ("st", "lb")))
+_RAISED = str.maketrans("0123456789-−", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁻")
+_POWER_APART = re.compile(r"(?<=[^\W\d_]) (-?[1-9])$")  # `hab./km 2`
+_FRENCH_MONTHS = ("janvier", "février", "mars", "avril", "mai", "juin", "juillet", "août", "septembre", "octobre",
+                  "novembre", "décembre")  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -67,20 +82,47 @@ class Arguments:
             return self._quantity()
         if name == "value":
             return self._value()
+        if name == "measure":
+            return self._measure()
+        if name == "french date":
+            return self._french_date()
+        if name == "french ordinal":
+            return self._french_ordinal()
         return self.named.get(name, "")
 
     def _quantity(self) -> str:
-        """`5|to|10|km|mi` → `5 to 10 km`: numbers and what joins them, then the first unit."""
+        """`5|to|10|km|mi` → `5 to 10 km`: numbers and what joins them, then the first unit; `5|ft|7|in` → `5 ft 7 in`."""
         words = []
-        numbers = sorted(self.positional)
-        while numbers:
-            words.append(self.positional[numbers.pop(0)])
-            if not numbers or self.positional[numbers[0]] not in _JOINS:
+        rest = [self.positional[number] for number in sorted(self.positional)]
+        while rest:
+            words.append(rest.pop(0))
+            if not rest or rest[0] not in _JOINS:
                 break
-            words.append(self.positional[numbers.pop(0)])
-        if numbers:
-            words.append(self.positional[numbers[0]])
+            words.append(rest.pop(0))
+        if rest:
+            words.append(_unit_sign(rest[0]))
+        if len(rest) > 2 and (rest[0], rest[2]) in _UNITS_OF_TWO:
+            words += rest[1:3]
         return " ".join(words)
+
+    def _measure(self) -> str:
+        """`144|km|2` → `144 km²`, `3|m||s|-1` → `3 m s⁻¹`: a number, then units each with its exponent."""
+        number, *rest = [self.positional[one] for one in sorted(self.positional)] or [""]
+        units = [f"{unit}{_raised(power)}" for unit, power in zip_longest(rest[::2], rest[1::2], fillvalue="") if unit]
+        return " ".join([_POWER_APART.sub(lambda found: _raised(found[1]), number), *units])
+
+    def _french_date(self) -> str:
+        """`1|5|2019` and `1 mai 2019` → `1er mai 2019`."""
+        day, *others = " ".join(self.positional[one] for one in sorted(self.positional)[:3]).split() or [""]
+        if others and others[0].isdecimal() and len(others[0]) <= 2 and 1 <= int(others[0]) <= 12:
+            others[0] = _FRENCH_MONTHS[int(others[0]) - 1]
+            day = day.removeprefix("0")
+        return " ".join(["1er" if day == "1" and others else day, *others])
+
+    def _french_ordinal(self) -> str:
+        """`XIX` → `XIXe`, `I` → `Ier`."""
+        number = self.get("1")
+        return f"{number}er" if number == "I" else f"{number}e" if number else ""
 
     def _value(self) -> str:
         """`6.67|0.02|e=-11|u=N` → `(6.67±0.02)×10^-11 N`."""
@@ -94,6 +136,18 @@ class Arguments:
         unit = self.get("u") or self.get("ul")
         per = self.get("up") or self.get("upl")
         return f"{number} {unit}{'/' if per else ''}{per}".strip()
+
+
+def _raised(power: str) -> str:
+    """`2` → `²`; anything that is no small whole number stays."""
+    return power.translate(_RAISED) if len(power) <= 3 and power.lstrip("-−").isdecimal() else power
+
+
+def _unit_sign(code: str) -> str:
+    """What a conversion writes for the code of a unit; `e6acre` is a number's power of ten and a unit."""
+    million = {"e3": "thousand ", "e6": "million ", "e9": "billion "}.get(code[:2], "")
+    unit = code[2:] if million else code
+    return million + _UNIT_SIGNS.get(unit, unit)
 
 
 def _split(text: str) -> list[str]:
