@@ -35,6 +35,10 @@ PAIRS = {
     "conversion keeps the first unit": ("It is {{convert|5|to|10|km|mi|abbr=on}} long.", "It is 5 to 10 km long."),
     "unit as it is written": ("at {{convert|-5|C|F}} over {{convert|3|sqmi|km2}}", "at -5 °C over 3 sq mi"),
     "unit with its power of ten": ("some {{convert|2|e6acre|e6ha}}", "some 2 million acres"),
+    "powers, plurals, densities": (
+        "{{convert|2.5e6|km2}}, {{convert|9|acre}}, a {{convert|9|acre|adj=on}} field, {{convert|1.2|PD/sqmi}}",
+        "2.5×10^6 km², 9 acres, a 9 acre field, 1.2/sq mi",
+    ),
     "quantity in two units": ("{{convert|5|ft|7|in|cm}} tall, {{convert|6|ft|0}} deep", "5 ft 7 in tall, 6 ft deep"),
     "bar template divides nothing": ("{{nowrap|a{{!}}b}}", "a|b"),
     "link in an argument keeps its bar": ("{{nowrap|[[tide|tides]] rise}}", "tides rise"),
@@ -57,6 +61,7 @@ PAIRS = {
     "leading sign in brackets goes": ("Bern ({{audio|x}}; 5 May 1900) is", "Bern (5 May 1900) is"),
     "trailing sign in brackets goes": ("Bern (1900; {{audio|x}}) is", "Bern (1900) is"),
     "blank before full stop goes": ("Bern is old {{r|1}}.", "Bern is old."),
+    "comma before full stop goes": ("Bern 1952, {{DNB|1}}. But {{r}}, {{r}} .NET stays", "Bern 1952. But, .NET stays"),
     "brackets in brackets go": ("Bern (({{audio|x}})) is", "Bern is"),
     "double commas": ("Bern, {{x}}, Basel", "Bern, Basel"),
     "untouched brackets stay": ("f( ; ) and ( ) stay", "f( ; ) and ( ) stay"),

@@ -113,7 +113,8 @@ def _close_gaps(line: str) -> str:
         text = part.lstrip(_GAP)
         gap += part[: len(part) - len(text)]
         if text:
-            out.append(_closed_gap(gap, out[-1][-1:], text[0]))
+            ends = text[0] in ".!?" and not text[1:2].strip()  # a comma before the end of a sentence goes too
+            out.append("" if ends else _closed_gap(gap, out[-1][-1:], text[0]))
             last = number == len(others) - 1
             bare = text if last else text.rstrip(_GAP)
             out.append(bare)

@@ -35,11 +35,12 @@ _UNIT_SIGNS = {  # codes of conversions that read otherwise on the page
     "sqnmi": "sq nmi", "cuft": "cu ft", "cuin": "cu in", "cuyd": "cu yd", "cumi": "cu mi", "usgal": "US gal",
     "impgal": "imp gal", "USgal": "US gal", "oilbbl": "barrels", "LT": "long tons", "ST": "short tons", "MT": "t",
     "km2": "km²", "m2": "m²", "cm2": "cm²", "mm2": "mm²", "km3": "km³", "m3": "m³", "cm3": "cm³", "mm3": "mm³",
-    "PD/sqmi": "/sq mi", "PD/km2": "/km²", "/sqmi": "/sq mi", "/km2": "/km²", "acre": "acres", "acre.ft": "acre⋅ft",
+    "PD/sqmi": "/sq mi", "PD/km2": "/km²", "/sqmi": "/sq mi", "/km2": "/km²", "acre.ft": "acre⋅ft",
 }  # fmt: skip
 _UNITS_OF_TWO = frozenset((("ft", "in"), ("yd", "ft"), ("mi", "yd"), ("mi", "ft"), ("lb", "oz"), ("st", "lb")))
 _RAISED = str.maketrans("0123456789-−", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁻")
 _POWER_APART = re.compile(r"(?<=[^\W\d_]) (-?[1-9])$")  # `hab./km 2`
+_POWER_OF_TEN = re.compile(r"(?<=\d)e(-?\d{1,3})$")  # `4.5e6`
 _FRENCH_MONTHS = ("janvier", "février", "mars", "avril", "mai", "juin", "juillet", "août", "septembre", "octobre",
                   "novembre", "décembre")  # fmt: skip
 
@@ -99,11 +100,13 @@ class Arguments:
             if not rest or rest[0] not in _JOINS:
                 break
             words.append(rest.pop(0))
+        words = [_POWER_OF_TEN.sub(r"×10^\1", word) for word in words]
         if rest:
-            words.append(_unit_sign(rest[0]))
+            several = words[-1] != "1" and "adj" not in self.named
+            words.append(_unit_sign(rest[0]) + ("s" if several and rest[0].endswith("acre") else ""))
         if len(rest) > 2 and (rest[0], rest[2]) in _UNITS_OF_TWO:
             words += rest[1:3]
-        return " ".join(words)
+        return " ".join(words).replace(" /", "/")
 
     def _measure(self) -> str:
         """`144|km|2` → `144 km²`, `3|m||s|-1` → `3 m s⁻¹`: a number, then units each with its exponent."""
