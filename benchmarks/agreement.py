@@ -1,8 +1,8 @@
 """How often the dialects of a rule family decide alike on real pages, and which rules make the difference.
 
-    python benchmarks/agreement.py [FOLDER OF REAL DATA]              dialects against one another, all languages
-    python benchmarks/agreement.py --datatrove [--spacy] [FOLDER]     our datatrove dialects against datatrove itself, English
-    python benchmarks/agreement.py --words [FOLDER]                   our words against spaCy's, English
+    python benchmarks/agreement.py [--data FOLDER]                dialects against one another, all languages
+    python benchmarks/agreement.py --datatrove [--spacy]          our datatrove dialects against datatrove itself, English
+    python benchmarks/agreement.py --words                        our words against spaCy's, English
 
 With --datatrove both sides get the same words and sentences (ours), so that what is compared is the rules: decisions and reasons
 must be equal on every page, else the exit code is 1. --spacy lets datatrove split words by spaCy, against our `words: spacy`.
@@ -20,8 +20,8 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from benchmarks.measure import add_data_option
 from benchmarks.word_agreement import show_word_differences
-from tests.conftest import SHARED_DATA
 from tests.filters.datatrove_filters import C4_REASONS, FINEWEB_REASONS, QUALITY_REASONS, REPETITION_REASONS, reasons
 from tests.filters.datatrove_filters import given_words_and_sentences as given
 from tests.filters.english_pages import page_texts
@@ -113,7 +113,7 @@ def compare_with_datatrove(pages: list[str], words: str) -> bool:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("data", nargs="?", type=Path, default=SHARED_DATA)
+    add_data_option(parser)
     parser.add_argument("--datatrove", action="store_true")
     parser.add_argument("--spacy", action="store_true")
     parser.add_argument("--words", action="store_true")

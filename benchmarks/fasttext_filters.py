@@ -1,6 +1,6 @@
 """Documents a second of language identification and of a quality classifier, beside plain calls of fastText's `predict`.
 
-    python benchmarks/fasttext_filters.py [FOLDER OF REAL DATA]
+    python benchmarks/fasttext_filters.py [--data FOLDER]
 
 One core, CPU time, best of several runs. The classifier is trained here, with DCLM's features, on half of the pages.
 """
@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import sys
 import tempfile
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,7 +16,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from tests.conftest import SHARED_DATA
+from benchmarks.measure import cpu_seconds, data_folder
 from tests.filters.english_pages import page_texts
 
 from gristmill.dataset import Batch
@@ -26,24 +25,11 @@ from gristmill.filters.fasttext_model import load_model
 from gristmill.filters.language import Language, bundled_model
 from gristmill.kernels.text import Texts
 
-RUNS = 3
-
-
-def cpu_seconds(work: Callable[[], object], runs: int = RUNS) -> float:
-    best = float("inf")
-    for _ in range(runs):
-        started = time.process_time()
-        work()
-        best = min(best, time.process_time() - started)
-    return best
-
 
 def main() -> None:
     import fasttext_new
 
-    data = Path(sys.argv[1]) if len(sys.argv) > 1 else SHARED_DATA
-    if not data.is_dir():
-        sys.exit(f"no real data at {data}")
+    data = data_folder(__doc__)
     pages = [text for text in page_texts(data) if 500 < len(text) < 20_000]
     texts = Texts.from_strings(pages)
     print(f"{len(pages)} English pages, {len(texts.data) / len(pages) / 1000:.1f} KB of text each")

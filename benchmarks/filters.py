@@ -1,6 +1,6 @@
 """Documents a second of the Gopher, C4 and FineWeb filters, one by one and as one chain, beside datatrove's on the same pages.
 
-    python benchmarks/filters.py [FOLDER OF REAL DATA]
+    python benchmarks/filters.py [--data FOLDER]
 
 One core, CPU time, best of several runs, kernels compiled before. The chain is FineWeb's: Gopher repetition, Gopher quality, C4
 without terminal marks, FineWeb. Ours computes every number of every document, decides, and carries C4's cuts out; datatrove stops
@@ -11,8 +11,7 @@ Target: 100 times datatrove's documents a second.
 from __future__ import annotations
 
 import sys
-import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
 
@@ -21,7 +20,7 @@ import pyarrow as pa
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from tests.conftest import SHARED_DATA
+from benchmarks.measure import cpu_seconds, data_folder
 from tests.filters.english_pages import page_texts
 
 from gristmill.dataset import Batch
@@ -33,17 +32,7 @@ from gristmill.filters.redpajama import RedPajamaSignals
 from gristmill.kernels.text import Texts
 from gristmill.stage import Filter
 
-RUNS = 5
 DATATROVE_PAGES = 150
-
-
-def cpu_seconds(work: Callable[[], object], runs: int = RUNS) -> float:
-    best = float("inf")
-    for _ in range(runs):
-        started = time.process_time()
-        work()
-        best = min(best, time.process_time() - started)
-    return best
 
 
 def show(name: str, seconds: float, texts: list[str]) -> float:
@@ -82,9 +71,7 @@ def chain(words: str) -> list[Filter]:
 
 
 def main() -> None:
-    data = Path(sys.argv[1]) if len(sys.argv) > 1 else SHARED_DATA
-    if not data.is_dir():
-        sys.exit(f"no real data at {data}")
+    data = data_folder(__doc__)
     pages = [text for text in page_texts(data) if 500 < len(text) < 20_000]
     size = sum(len(text.encode()) for text in pages) / len(pages)
     print(f"{len(pages)} English pages, {size / 1000:.1f} KB of text each")

@@ -1,6 +1,6 @@
 """Documents a second of C4's, FineWeb's and RefinedWeb's line rules, beside datatrove's C4 and FineWeb on the same pages.
 
-    python benchmarks/line_filters.py [FOLDER OF REAL DATA]
+    python benchmarks/line_filters.py [--data FOLDER]
 
 One core, CPU time, best of several runs, kernels compiled before. datatrove is optional and is timed on fewer pages,
 since it takes long.
@@ -13,8 +13,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from benchmarks.filters import DATATROVE_PAGES, cpu_seconds, show
-from tests.conftest import SHARED_DATA
+from benchmarks.filters import DATATROVE_PAGES, show
+from benchmarks.measure import cpu_seconds, data_folder
 from tests.filters.english_pages import page_texts
 
 from gristmill.dataset import Batch
@@ -25,9 +25,7 @@ from gristmill.kernels.text import Texts
 
 
 def main() -> None:
-    data = Path(sys.argv[1]) if len(sys.argv) > 1 else SHARED_DATA
-    if not data.is_dir():
-        sys.exit(f"no real data at {data}")
+    data = data_folder(__doc__)
     pages = [text for text in page_texts(data) if 500 < len(text) < 20_000]
     size = sum(len(text.encode()) for text in pages) / len(pages)
     print(f"{len(pages)} English pages, {size / 1000:.1f} KB of text each")

@@ -5,23 +5,26 @@
 Text: all lines of real web pages (the archives under warc_wrapped_html), menus and footers included. The
 loop strips, lower-cases, puts 0 for digits, drops listed characters, hashes with SHA-1 and asks a set, all in one
 process with the text in memory, where the stage reads it from Parquet. The stage is timed twice: `keys`, the signals
-alone; `all`, with every phase, its files on disk, and its layers. Figures are megabytes of text a CPU second.
+alone; `all`, with every phase, its files on disk, and its layers, once with the evidence of first copies and once
+without. Figures are megabytes of text a CPU second.
 """
 
 from __future__ import annotations
 
 import argparse
 import hashlib
-import math
-import os
 import re
+import sys
 import tempfile
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from benchmarks.measure import add_data_option, cpu_seconds
 
 from gristmill.commit import Commit
 from gristmill.dataset import LayerRef, LayerWriter, ShardRef
@@ -32,10 +35,6 @@ from gristmill.stage import Scope
 
 BATCH_BYTES = 8 << 20
 SHARDS = 4
-
-
-def default_data() -> Path:
-    return Path(os.environ.get("GRISTMILL_TEST_DATA", Path(__file__).parents[2] / "shared" / "data"))
 
 
 def pages(data: Path, most: int) -> list[str]:
@@ -126,18 +125,9 @@ def python_loop(texts: list[str]) -> int:
     return removed
 
 
-def cpu_seconds(work: Callable[[], object]) -> float:
-    best = math.inf
-    for _ in range(3):
-        started = time.process_time()
-        work()
-        best = min(best, time.process_time() - started)
-    return best
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--data", type=Path, default=default_data())
+    add_data_option(parser)
     parser.add_argument("--megabytes", type=int, default=40)
     options = parser.parse_args()
     texts = pages(options.data, options.megabytes * 1_000_000)
@@ -149,14 +139,15 @@ def main() -> None:
         loop = cpu_seconds(lambda: python_loop(texts))
         expected = python_loop(texts)
         print(f"  Python loop, SHA-1: {size / loop:,.1f} MB/s, {expected / size / 1e6:.1%} of the bytes removed")
-        for name in ("xxh64", "sha1"):
-            stage = ParagraphDedup(hash=name)
+        for name, first_copies in (("xxh64", True), ("xxh64", False), ("sha1", True)):
+            stage = ParagraphDedup(hash=name, first_copies=first_copies)
             if whole_stage(stage, shards) != expected:
                 raise SystemExit(f"{name}: removes other bytes than the loop")
             keys = cpu_seconds(lambda stage=stage: keys_alone(stage, shards))
             whole = cpu_seconds(lambda stage=stage: whole_stage(stage, shards))
             print(f"  {name} keys: {size / keys:,.1f} MB/s, {loop / keys:.1f} times the loop")
-            print(f"  {name} all: {size / whole:,.1f} MB/s, {loop / whole:.1f} times the loop")
+            so = "" if first_copies else " without first copies"
+            print(f"  {name} all{so}: {size / whole:,.1f} MB/s, {loop / whole:.1f} times the loop")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """MB a second of the personal data filter, beside datatrove's PIIFormatter and, for Dolma's reading, its patterns run by `re`.
 
-    python benchmarks/pii.py [FOLDER OF REAL DATA]
+    python benchmarks/pii.py [--data FOLDER]
 
 One core, CPU time, best of several runs, kernels compiled before. That the changed texts are datatrove's is checked first; the
 patterns are those of tests/filters/test_pii.py.
@@ -9,13 +9,11 @@ patterns are those of tests/filters/test_pii.py.
 from __future__ import annotations
 
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from tests.conftest import SHARED_DATA
+from benchmarks.measure import cpu_seconds, data_folder
 from tests.filters.english_pages import page_texts
 from tests.filters.test_pii import FIXED, datatrove_masked, dolma_spans
 
@@ -23,22 +21,9 @@ from gristmill.dataset import Batch
 from gristmill.filters.pii import Pii
 from gristmill.kernels.text import Texts, apply_cuts
 
-RUNS = 5
-
-
-def cpu_seconds(work: Callable[[], object], runs: int = RUNS) -> float:
-    best = float("inf")
-    for _ in range(runs):
-        started = time.process_time()
-        work()
-        best = min(best, time.process_time() - started)
-    return best
-
 
 def main() -> None:
-    data = Path(sys.argv[1]) if len(sys.argv) > 1 else SHARED_DATA
-    if not data.is_dir():
-        sys.exit(f"no real data at {data}")
+    data = data_folder(__doc__)
     pages = list(page_texts(data))
     texts = Texts.from_strings(pages)
     megabytes = len(texts.data) / 1e6

@@ -1,7 +1,8 @@
 """Each curated source over its real sample: records by how they ended, MB of input, and documents to read.
 
-    python benchmarks/real_sources.py --data FOLDER [--read 20 --source jats]
+    python benchmarks/real_sources.py --data FOLDER [--read 20 --source jats] [--packages FOLDER]
 
+Code is not among the data: `--packages` names a folder of source packages, else the papers' archives stand for them.
 `--read` prints the beginning, the middle and the end of so many documents of a source.
 """
 
@@ -45,11 +46,15 @@ def main() -> None:
     parser.add_argument("--source", choices=sorted(SAMPLES), help="one of them")
     parser.add_argument("--read", type=int, default=0, help="documents to print")
     parser.add_argument("--characters", type=int, default=600, help="of each part of a document that is printed")
+    parser.add_argument(
+        "--packages", type=Path, help="folder of .tar.gz source packages for `code`, as pip downloads them"
+    )
     chosen = parser.parse_args()
     for name, (source, folder, patterns) in SAMPLES.items():
         if chosen.source in (None, name):
+            sample = chosen.packages if name == "code" and chosen.packages else Path(chosen.data) / folder
             with tempfile.TemporaryDirectory() as place:
-                show(name, source, unpacked(Path(chosen.data) / folder, Path(place)), patterns, chosen)
+                show(name, source, unpacked(sample, Path(place)), patterns, chosen)
 
 
 def unpacked(folder: Path, place: Path) -> list[Path]:
@@ -58,6 +63,14 @@ def unpacked(folder: Path, place: Path) -> list[Path]:
         with tarfile.open(archive) as opened:
             opened.extractall(place / archive.name.partition(".")[0], filter="data")
     return [folder, place]
+
+
+def of_its_language(source: Source, file: InputFile) -> Source:
+    """The source as a user would set it: headers of the small dumps in `minidumps/LANGUAGE` all say English."""
+    folders = file.location.split("/")
+    if isinstance(source, Wikipedia) and "minidumps" in folders and folders[-2] != "wikidata":
+        return source.model_copy(update={"language": folders[-2].replace("_", "-")})
+    return source
 
 
 def show(name: str, source: Source, folders: list[Path], patterns: tuple[str, ...], chosen: argparse.Namespace) -> None:
@@ -70,10 +83,11 @@ def show(name: str, source: Source, folders: list[Path], patterns: tuple[str, ..
     counts: Counter[str] = Counter()
     size, characters, kept, started = 0, 0, [], time.process_time()
     for file in source.select(files):
+        reader = of_its_language(source, file)
         size += file.size + sum(other.size for other in file.together)
-        for record in source.records(file):
+        for record in reader.records(file):
             if record.open and record.text is None:
-                source.read_text(record)
+                reader.read_text(record)
             counts[record.reason or "document"] += 1
             if record.open:
                 characters += len(record.text or "")

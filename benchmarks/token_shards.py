@@ -18,8 +18,11 @@ import os
 import random
 import tempfile
 import time
+from collections.abc import Callable
 from importlib.util import find_spec
+from itertools import pairwise
 from pathlib import Path
+from statistics import median
 
 import numpy as np
 import pyarrow as pa
@@ -30,6 +33,7 @@ from gristmill.dataset import ShardRef
 from gristmill.documents import DOCUMENT_SCHEMA
 from gristmill.mixtures.order import Population, Targets, write_order
 from gristmill.stage import PhasedStage, Scope
+from gristmill.tokenize import falcon_engine, fast_engines
 from gristmill.tokenize.encode import Encode
 from gristmill.tokenize.encoded import FOLDER
 from gristmill.tokenize.pack import Pack
@@ -39,6 +43,7 @@ from gristmill.tokenize.tokenizer_file import END, FILES
 from gristmill.tokenize.train import train_byte_bpe
 
 DOCUMENT_CHARACTERS = 3000
+PARTS, ROUNDS = 12, 3  # turns of the slow sides; rounds of the fast one among them
 
 
 def read_texts(files: list[str], size: int) -> list[str]:
@@ -151,42 +156,48 @@ def measure_encoding(folder: str, style: str, known: list[str], unseen: list[str
     size = sum(len(text.encode()) for text in known) / 1e6
     report(f"{style}: train a 32k vocabulary", size, "MB", time.process_time() - started)
 
-    started = time.process_time()
-    if style == "llama":
-        from sentencepiece import SentencePieceProcessor
-
-        library, model = "sentencepiece encode", SentencePieceProcessor(model_file=path)
-        started = time.process_time()
-        ids = sum(map(len, model.encode(unseen, num_threads=1)))
-    else:
-        from tokenizers import Tokenizer
-
-        library, tokenizer = "tokenizers encode_batch", Tokenizer.from_file(path)
-        started = time.process_time()
-        ids = sum(len(found.ids) for found in tokenizer.encode_batch(unseen, add_special_tokens=False))
-    theirs = time.process_time() - started
-    report(f"{style}: {library}, ids to lists", megabytes, "MB", theirs)
-
-    shard = write_documents(f"{folder}/documents", unseen)
+    library, call = bare_library(style, path)
+    ends = 2 if style == "llama" else 1
+    parts = [write_documents(f"{folder}/documents", part, f"web-{n}") for n, part in enumerate(cut(unseen, PARTS))]
+    shard = write_documents(f"{folder}/documents", unseen, "web")
     first = write_documents(f"{folder}/documents", unseen[:20], "first")
-    seconds = {}
-    for engine in ("reference", "auto"):
-        stage = Encode(tokenizer=path, engine=engine)
-        run(stage, first, f"{folder}/first-{engine}", {})  # a process imports and opens tokenizers once, not per shard
-        seconds[engine] = run(stage, shard, f"{folder}/encode", {})[FOLDER]
-        receipt = read_receipt(f"{folder}/encode/{FOLDER}", "web-0")
+    peer: list[float] = []  # seconds of each part
+    reference: list[float] = []
+    fast: list[float] = []  # seconds of all parts at once: one of them is done in no time
+    datatrove: list[float] = []
+    slow = Encode(tokenizer=path, engine="reference")
+    run(slow, first, f"{folder}/first", {})  # a process imports and opens tokenizers once, not per shard
+    for number, (part, texts) in enumerate(zip(parts, cut(unseen, PARTS), strict=True)):  # the sides take turns
+        for side in ("peer", "ours", "datatrove")[:: 1 if number % 2 else -1]:
+            if side == "peer":
+                started = time.process_time()
+                ids = call(texts)
+                peer.append(time.process_time() - started)
+            elif side == "ours":
+                reference.append(run(slow, part, f"{folder}/encode-reference", {})[FOLDER])
+            elif style != "llama" and find_spec("datatrove"):
+                datatrove.append(run_datatrove(f"{folder}/documents", part.name, path, f"{folder}/datatrove-{number}"))
+        if number % (PARTS // ROUNDS) == 0:
+            forget_words()
+            run(Encode(tokenizer=path), first, f"{folder}/first", {})
+            fast.append(run(Encode(tokenizer=path), shard, f"{folder}/encode", {})[FOLDER])
+        receipt = read_receipt(f"{folder}/encode-reference/{FOLDER}", part.name)
         assert receipt is not None
-        ends = 2 if style == "llama" else 1
-        assert receipt.counts["tokens"] == ids + ends * len(unseen)
-        used = next(key for key in receipt.counts if key.startswith("engine.")).removeprefix("engine.")
-        report(f"{style}: encode stage, {engine} ({used}), Parquet to ids", megabytes, "MB", seconds[engine])
-        ratio(f"against {library}", theirs / seconds[engine], "0.95" if engine == "reference" else "10")
-    tokens = receipt.counts["tokens"]
-    report(f"{style}: encode stage, {engine}", tokens / 1e6, "million tokens", seconds["auto"])
-    if style != "llama" and find_spec("datatrove"):
-        datatrove = run_datatrove(f"{folder}/documents", path, f"{folder}/datatrove")
-        report(f"{style}: datatrove, Parquet to .ds", megabytes, "MB", datatrove)
-        ratio("against datatrove", datatrove / seconds["auto"], "20")
+        assert receipt.counts["tokens"] == ids + ends * len(texts)
+    receipt = read_receipt(f"{folder}/encode/{FOLDER}", "web")
+    assert receipt is not None
+    used = next(key for key in receipt.counts if key.startswith("engine.")).removeprefix("engine.")
+    tokens, seconds = receipt.counts["tokens"], median(fast)
+    report(f"{style}: {library}, ids to lists", megabytes, "MB", sum(peer))
+    report(f"{style}: encode stage, reference, Parquet to ids", megabytes, "MB", sum(reference))
+    turns = [theirs / ours for theirs, ours in zip(peer, reference, strict=True)]
+    ratio(f"against {library}, median of {PARTS} turns", median(turns), "0.95")
+    report(f"{style}: encode stage, auto ({used}), Parquet to ids", megabytes, "MB", seconds)
+    report(f"{style}: encode stage, auto ({used})", tokens / 1e6, "million tokens", seconds)
+    ratio(f"against {library}", sum(peer) / seconds, "10")
+    if datatrove:
+        report(f"{style}: datatrove, Parquet to .ds", megabytes, "MB", sum(datatrove))
+        ratio("against datatrove", sum(datatrove) / seconds, "20")
 
     for packing in ("concat", "best_fit"):
         pack = Pack(tokenizer=path, sources=("web",), packing=packing)
@@ -199,14 +210,41 @@ def measure_encoding(folder: str, style: str, known: list[str], unseen: list[str
     print(f"{'  padding of best_fit':<62} {index['padding'] / index['tokens']:>14.3%}")
 
 
-def run_datatrove(documents: str, tokenizer: str, out: str) -> float:
+def bare_library(style: str, path: str) -> tuple[str, Callable[[list[str]], int]]:
+    """The name of a format's own library and a call that turns texts into lists of ids and counts them."""
+    if style == "llama":
+        from sentencepiece import SentencePieceProcessor
+
+        model = SentencePieceProcessor(model_file=path)
+        return "sentencepiece encode", lambda texts: sum(map(len, model.encode(texts, num_threads=1)))
+    from tokenizers import Tokenizer
+
+    tokenizer = Tokenizer.from_file(path)
+    return "tokenizers encode_batch", lambda texts: sum(
+        len(found.ids) for found in tokenizer.encode_batch(texts, add_special_tokens=False)
+    )
+
+
+def cut(texts: list[str], parts: int) -> list[list[str]]:
+    """The texts in parts of nearly as many."""
+    bounds = [len(texts) * number // parts for number in range(parts + 1)]
+    return [texts[start:end] for start, end in pairwise(bounds)]
+
+
+def forget_words() -> None:
+    """Fast engines keep the words they met for as long as the process lives; each round is to meet them anew."""
+    fast_engines._opened.cache_clear()
+    falcon_engine._state.cache_clear()
+
+
+def run_datatrove(documents: str, name: str, tokenizer: str, out: str) -> float:
     """CPU seconds of datatrove's reader and tokenizer over the same Parquet file."""
     from datatrove.pipeline.readers import ParquetReader
     from datatrove.pipeline.tokens import DocumentTokenizer
     from loguru import logger
 
     logger.remove()
-    reader = ParquetReader(documents, glob_pattern="web-0.parquet", text_key="text", id_key="id")
+    reader = ParquetReader(documents, glob_pattern=f"{name}.parquet", text_key="text", id_key="id")
     step = DocumentTokenizer(out, tokenizer_name_or_path=tokenizer, eos_token=END, shuffle_documents=False)
     started = time.process_time()
     step.run(reader.run(None, 0, 1), 0, 1)

@@ -26,8 +26,9 @@ from samples import Sample, lessons, make_sample
 
 from gristmill.extract.engine_gristmill import FACTORS, LEAST, MOST
 from gristmill.extract.tidy import tidy
+from gristmill.kernels.html_adopt import adopt
 from gristmill.kernels.html_context import best_threshold
-from gristmill.kernels.html_emit import adopt_code, emit
+from gristmill.kernels.html_emit import emit
 
 ROOT = Path(__file__).parents[2]
 FOLDS = 3
@@ -40,8 +41,8 @@ def write(sample: Sample, p: np.ndarray, favour: str) -> str:
     """The text the engine would write, given these probabilities."""
     threshold, _ = best_threshold(sample.blocks.blocks, p, FACTORS[favour], LEAST, MOST)
     chosen = p >= threshold
-    adopt_code(sample.blocks.blocks, chosen)
-    return tidy(emit(sample.blocks.page.text, sample.blocks.blocks, chosen, False), 2)
+    adopt(sample.blocks.blocks, p, threshold, chosen)
+    return tidy(emit(sample.blocks.page, chosen, False), 2)
 
 
 def score(name: str, pages: list[Page], texts: list[str]) -> float:

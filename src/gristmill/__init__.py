@@ -20,7 +20,18 @@ if TYPE_CHECKING:
     from gristmill.errors import UserError
 
 __version__ = "0.1.0"
-__all__ = ["UserError", "__version__", "load", "open_dataset", "open_tokens", "plan", "retract", "run", "where"]
+__all__ = [
+    "UserError",
+    "__version__",
+    "load",
+    "open_dataset",
+    "open_tokens",
+    "plan",
+    "retract",
+    "run",
+    "where",
+    "write_trees",
+]
 
 _HOME = {name: "api" for name in __all__ if name.islower() and not name.startswith("_")} | {"UserError": "errors"}
 

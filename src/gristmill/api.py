@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -26,8 +26,12 @@ from gristmill.recipe import Recipe
 from gristmill.recipe import load as load_recipe
 
 if TYPE_CHECKING:
+    from collections import Counter
+
+    from gristmill.dataset import ShardRef
     from gristmill.mixtures.plan import MixturePlan
     from gristmill.report.mixture_preview import Preview
+    from gristmill.tokenize.remembered import Remembered
     from gristmill.tokenize.retract import Retraction
     from gristmill.tokenize.shards import TokenShards
     from gristmill.tokenize.where import Origin
@@ -42,6 +46,7 @@ class Result:
     ran: tuple[str, ...]
     failures: tuple[Failure, ...]
     blocked: tuple[str, ...]
+    retractions: tuple[Retraction, ...] = ()  # earlier ones, carried out in what was packed now
 
     @property
     def ok(self) -> bool:
@@ -91,9 +96,12 @@ def run(
     from gristmill.report.funnel import summarize, write_summary
 
     display = display or Quiet()
+    retractions: list[Retraction] = []
     try:
         with LocalExecutor(workers or os.cpu_count() or 1, retries, time_limit) as executor:
             outcome = run_plan(plan, executor, display, stage)
+        if outcome.ok:
+            retractions = carry_out_retractions(plan)
     finally:
         display.close()
     summary = summarize(plan)
@@ -103,7 +111,9 @@ def run(
     except OSError:
         if not outcome.failures:
             raise  # else what failed first, a full disk say, is what to show
-    return Result(summary, path, tuple(outcome.ran), tuple(outcome.failures), tuple(outcome.blocked))
+    return Result(
+        summary, path, tuple(outcome.ran), tuple(outcome.failures), tuple(outcome.blocked), tuple(retractions)
+    )
 
 
 def model_node(plan: Plan, name: str, kind: str) -> Node:
@@ -182,11 +192,42 @@ def open_dataset(recipe: Recipe, source: str) -> Dataset:
 def open_tokens(recipe: Recipe | str) -> TokenShards:
     """The finished token shards of a recipe, or those in a folder.
 
-    Raises UserError when they are not finished, DamagedShards when one is missing or cut.
+    Raises UserError when they are not finished or a retraction waits to be carried out in them, DamagedShards when one is
+    missing or cut.
     """
     from gristmill.tokenize.shards import TokenShards
 
-    return TokenShards.open(recipe if isinstance(recipe, str) else _token_plan(recipe).graph.nodes["tokens"].folder)
+    if isinstance(recipe, str):
+        return TokenShards.open(recipe)
+    plan = _token_plan(recipe)
+    folder = plan.graph.nodes["tokens"].folder
+    if pending_retractions(plan):
+        raise UserError(
+            f"{folder}: documents that were retracted under {recipe.root} are still in these shards",
+            hint=f"gristmill run {recipe.path} takes them out",
+        )
+    return TokenShards.open(folder)
+
+
+def verify_encoded(recipe: Recipe) -> Iterator[str]:
+    """The files of encoded documents that the token shards of a recipe were packed from, each once found to be sound.
+
+    Raises DamagedShards at the first that is missing or not what its receipt says.
+    """
+    from gristmill.pipeline.plan import node_receipts
+    from gristmill.tokenize.encoded import check_checksum
+    from gristmill.tokenize.shards import DamagedShards
+
+    graph = _token_plan(recipe).graph
+    for node in graph.nodes.values():
+        if node.name.startswith("encode."):
+            for _, receipt in node_receipts(graph, node):
+                for file in receipt.files:
+                    try:
+                        check_checksum(node.folder, file)
+                    except UserError as error:
+                        raise DamagedShards(str(error)) from error
+                    yield file.name
 
 
 def where(recipe: Recipe, shard: str, row: int) -> list[Origin]:
@@ -194,15 +235,37 @@ def where(recipe: Recipe, shard: str, row: int) -> list[Origin]:
 
     shard: its number, name or file. Raises UserError when there is no such shard or row.
     """
-    from gristmill.tokenize.encoded import FOLDER
     from gristmill.tokenize.shards import TokenShards
     from gristmill.tokenize.where import where as find
+
+    folder, documents, encoded = _packed(recipe)
+    return find(TokenShards.open(folder), shard, row, documents, encoded)
+
+
+def write_trees(recipe: Recipe) -> Counter[str]:
+    """Write beside the token shards which tokens are which post and what it answers, for conversations in the layout `tree`.
+
+    `gristmill.tokenize.ReplyTrees` reads them. Returns documents: `tree`, `other`, and `unmatched`, trees that were not found
+    again in the tokens. Raises UserError when the shards are not finished.
+    """
+    from gristmill.pipeline.run import lock_root
+    from gristmill.tokenize.find_trees import write_trees as write
+    from gristmill.tokenize.shards import TokenShards
+
+    folder, documents, encoded = _packed(recipe)
+    with lock_root(recipe.root):
+        return write(TokenShards.open(folder), documents, encoded)
+
+
+def _packed(recipe: Recipe) -> tuple[str, dict[str, list[ShardRef]], dict[str, str]]:
+    """The folder of the token shards, and of every source its documents and the folder of its encoded shards."""
+    from gristmill.tokenize.encoded import FOLDER
 
     graph = _token_plan(recipe).graph
     tokens = graph.nodes["tokens"]
     documents = {source: list(graph.dataset_shards(source)) for source in tokens.sources}
     encoded = {source: storage.join(graph.nodes[f"encode.{source}"].folder, FOLDER) for source in tokens.sources}
-    return find(TokenShards.open(tokens.folder), shard, row, documents, encoded)
+    return tokens.folder, documents, encoded
 
 
 def retract(
@@ -217,20 +280,47 @@ def retract(
     """Remove documents from the finished token shards of a recipe; nothing is tokenised again.
 
     pad: overwrite their tokens with padding. mask: leave them as context, not to be trained on.
+    The root remembers the request: every later run under it carries it out in what it has packed.
     Raises UserError when nothing is named or the shards are not finished.
     """
-    from gristmill.pipeline.plan import write_manifest
     from gristmill.pipeline.run import lock_root
+    from gristmill.tokenize.remembered import Remembered
     from gristmill.tokenize.requests import Requests
-    from gristmill.tokenize.retract import retract as remove
 
-    requests = Requests(ids, urls, domains, repositories)
-    graph = _token_plan(recipe).graph
-    tokens = graph.nodes["tokens"]
+    request = Remembered(Requests(ids, urls, domains, repositories), how)
+    plan = _token_plan(recipe)
     with lock_root(recipe.root):
-        shards = [shard for source in tokens.sources for shard in graph.dataset_shards(source)]
-        found = remove(tokens.folder, {match.document: match for match in requests.matches(shards)}, how)
-        write_manifest(graph, tokens)
+        request.keep(recipe.root)
+        return _carry_out(plan, request)
+
+
+def carry_out_retractions(plan: Plan) -> list[Retraction]:
+    """Remove what earlier retractions under this root named from the token shards of a plan, where that is not done yet."""
+    from gristmill.pipeline.run import lock_root
+
+    waiting = pending_retractions(plan)
+    if not waiting:
+        return []
+    with lock_root(plan.recipe.root):
+        return [_carry_out(plan, request) for request in waiting]
+
+
+def pending_retractions(plan: Plan) -> list[Remembered]:
+    """The retractions that this root remembers and the plan's token shards, if they are there, have not met."""
+    from gristmill.tokenize.remembered import pending
+
+    tokens = plan.graph.nodes.get("tokens")
+    return pending(plan.recipe.root, tokens.folder) if tokens else []
+
+
+def _carry_out(plan: Plan, request: Remembered) -> Retraction:
+    from gristmill.pipeline.plan import write_manifest
+    from gristmill.tokenize.remembered import carry_out
+
+    tokens = plan.graph.nodes["tokens"]
+    shards = [shard for source in tokens.sources for shard in plan.graph.dataset_shards(source)]
+    found = carry_out(tokens.folder, request, shards)
+    write_manifest(plan.graph, tokens)
     return found
 
 

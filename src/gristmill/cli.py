@@ -6,6 +6,7 @@ import errno
 import os
 import signal
 import sys
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 import typer
@@ -57,9 +58,11 @@ def run(
     if stage is None:
         api.check_mixture(plan)
     if plan.done and stage is None:
+        taken_out = api.carry_out_retractions(plan)
         path = api.refresh_summary(plan)
         if not quiet:
-            print(f"{recipe}: everything is up to date, nothing to do\nsummary: {path}")
+            _print_retractions(taken_out)
+            print(f"{recipe}: everything {'else ' if taken_out else ''}is up to date, nothing to do\nsummary: {path}")
         return
     result = api.run(
         plan,
@@ -99,6 +102,7 @@ def _print_result(result: Any, seconds: float) -> None:
 
         print(encoding_text(tokens["encoding"]))
         print(f"token shards: {tokens['folder']}")
+    _print_retractions(result.retractions)
     print(f"\nfinished in {seconds:.1f} s; figures and output paths: {result.summary_path}")
 
 
@@ -123,6 +127,8 @@ def plan(recipe: RecipePath, set_: Overrides = [], root: Root = None) -> None:  
 
     found = api.plan(_load(recipe, set_, root))
     print(found)
+    if waiting := api.pending_retractions(found):
+        print(f"\n{len(waiting):,} retraction{'s' if len(waiting) != 1 else ''} to carry out in the token shards")
     if (mixture := api.check_mixture(found)) is not None:
         print(f"\n{mixture}")
 
@@ -255,13 +261,29 @@ def where(
 
 
 @app.command()
+def trees(recipe: RecipePath, set_: Overrides = [], root: Root = None) -> None:  # noqa: B006
+    """Write which tokens are which post of a conversation and what it answers, for attention to ancestors alone."""
+    from gristmill import api
+
+    counts = api.write_trees(api.load(recipe, set_, root=root))
+    print(f"{counts['tree']:,} conversations, {counts['other']:,} other documents")
+    if counts["unmatched"]:
+        print(f"{counts['unmatched']:,} conversations whose posts the tokenizer changed; they count as other documents")
+
+
+@app.command()
 def verify(recipe: RecipeOrFolder, set_: Overrides = [], root: Root = None) -> None:  # noqa: B006
-    """Read every token shard and compare its checksum with the index."""
+    """Read every token shard, of a recipe the encoded documents too, and compare checksums."""
+    from gristmill import api, storage
+
     shards = _open_tokens(recipe, set_, root)
     files = sum(1 for _ in shards.verify())
     print(
         f"{files - 1:,} shards and the tokenizer are sound: {len(shards):,} sequences, {shards.index['tokens']:,} tokens"
     )
+    if not storage.is_dir(recipe):
+        encoded = sum(1 for _ in api.verify_encoded(api.load(recipe, set_, root=root)))
+        print(f"{encoded:,} files of encoded documents are sound")
 
 
 @app.command()
@@ -292,7 +314,10 @@ def retract(
     set_: Overrides = [],  # noqa: B006
     root: Root = None,
 ) -> None:
-    """Remove documents from finished token shards, every other sequence staying where it is."""
+    """Remove documents from finished token shards, every other sequence staying where it is.
+
+    The root remembers it: what is packed under it later is rid of these documents too.
+    """
     from gristmill import api
 
     found = api.retract(
@@ -305,12 +330,19 @@ def retract(
     )
     if found.file is None:
         print("none of these documents is in the shards, or they were removed before: nothing changed")
+        print("remembered for what is packed under this root later")
         return
-    done = "masked" if mask else "replaced by padding"
-    print(f"{found.tokens:,} tokens of {found.documents:,} documents {done} in {found.pieces:,} places")
-    print(
-        f"{found.shards:,} shard{'s' if found.shards != 1 else ''} written anew; what was removed where: {found.file}"
-    )
+    _print_retractions([found])
+
+
+def _print_retractions(found: Sequence[Any]) -> None:
+    for one in found:
+        if one.file is not None:
+            done = "masked" if one.how == "mask" else "replaced by padding"
+            print(f"retracted: {one.tokens:,} tokens of {one.documents:,} documents {done} in {one.pieces:,} places")
+            print(
+                f"  {one.shards:,} shard{'s' if one.shards != 1 else ''} written anew; what was removed where: {one.file}"
+            )
 
 
 def _lines(file: str | None) -> list[str]:

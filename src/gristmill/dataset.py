@@ -65,15 +65,18 @@ class ShardRef:
             raise FileNotFoundError(f"{self.documents}/{self.name}: not written yet")
         return receipt.counts.get("documents", 0)
 
-    def batches(self, columns: Iterable[str] = (), *, texts: bool = False) -> Iterator[Batch]:
-        """All rows, in order, with these columns (documents' or `stage.value`), every drop, and texts after cuts if asked."""
+    def batches(self, columns: Iterable[str] = (), *, texts: bool = False, rows: int = 1) -> Iterator[Batch]:
+        """All rows, in order, with these columns (documents' or `stage.value`), every drop, and texts after cuts if asked.
+
+        rows: where only numbers are wanted, row groups are read together until they are so many; less work a row.
+        """
         with contextlib.ExitStack() as stack:
             documents = DocumentsReader(self, columns, stack, texts=texts)
             layers = [LayerReader(self.name, layer, columns, stack, cuts=texts) for layer in self.layers]
-            for group in range(documents.groups):
-                batch = documents.read(group)
+            for groups in documents.together(rows):
+                batch = documents.read(groups)
                 for layer in layers:
-                    layer.read_into(batch, group)
+                    layer.read_into(batch, groups)
                 yield batch
 
 
@@ -90,9 +93,18 @@ class DocumentsReader:
         self._first = np.concatenate([[0], np.cumsum(counts)]).astype(int)
         self.groups = self._file.groups
 
-    def read(self, group: int) -> Batch:
-        table = self._file.read(group, [*self._names, "text"] if self._texts else self._names)
-        batch = Batch(int(self._first[group]), self._file.rows(group))
+    def together(self, rows: int) -> Iterator[range]:
+        """Consecutive groups, as many at a time as it takes to have so many rows."""
+        start = 0
+        for stop in range(1, self.groups + 1):
+            if self._first[stop] - self._first[start] >= rows or stop == self.groups:
+                yield range(start, stop)
+                start = stop
+
+    def read(self, groups: range) -> Batch:
+        table = self._file.read(groups, [*self._names, "text"] if self._texts else self._names)
+        first = int(self._first[groups.start])
+        batch = Batch(first, int(self._first[groups.stop]) - first)
         for name in self._names:
             batch.add_column(name, table.column(name))
         if self._texts:
@@ -120,12 +132,13 @@ class LayerReader:
         if self._names:
             self._file = _ParquetFile(storage.join(layer.folder, shard + ".parquet"), stack)
 
-    def read_into(self, batch: Batch, group: int) -> None:
+    def read_into(self, batch: Batch, groups: range) -> None:
         if not self._names:
             return
-        part = self._file.read(group, self._names)
+        part = self._file.read(groups, self._names)
         if part.num_rows != batch.rows:
-            raise ValueError(f"{self.layer.folder}: row group {group} has {part.num_rows} rows, documents {batch.rows}")
+            which = f"row group {groups.start}" if len(groups) == 1 else f"row groups {groups.start}-{groups[-1]}"
+            raise ValueError(f"{self.layer.folder}: {which} has {part.num_rows} rows, documents {batch.rows}")
         for name in self._names:
             if name == DROP:
                 batch.add_drop(self.layer.stage, part.column(DROP))
@@ -139,7 +152,7 @@ class _ParquetFile:
     """Row groups of a Parquet file as record batches."""
 
     def __init__(self, location: str, stack: contextlib.ExitStack) -> None:
-        self._file = pq.ParquetFile(stack.enter_context(storage.open_input(location)))
+        self._file = pq.ParquetFile(stack.enter_context(storage.open_columns(location)))
 
     @property
     def groups(self) -> int:
@@ -148,10 +161,10 @@ class _ParquetFile:
     def rows(self, group: int) -> int:
         return self._file.metadata.row_group(group).num_rows
 
-    def read(self, group: int, columns: list[str]) -> pa.RecordBatch:
+    def read(self, groups: range, columns: list[str]) -> pa.RecordBatch:
         if not columns:
             return pa.RecordBatch.from_arrays([], names=[])
-        table = self._file.read_row_group(group, columns=columns, use_threads=False).combine_chunks()
+        table = self._file.read_row_groups(groups, columns=columns, use_threads=False).combine_chunks()
         batches = table.to_batches()
         if batches:
             return batches[0]
@@ -165,6 +178,7 @@ class Batch:
         self.first_row, self.rows = first_row, rows
         self._columns: dict[str, pa.Array] = {}
         self.drops: list[tuple[str, pa.Array]] = []
+        self.cuts: list[pa.Array] = []  # carried out so far
         self._texts = texts
 
     @property
@@ -207,6 +221,7 @@ class Batch:
 
     def cut(self, cuts: pa.Array) -> None:
         self.texts = apply_cuts(self.texts, cuts)
+        self.cuts.append(cuts)
 
     def select(self, keep: np.ndarray) -> Batch:
         """A batch of the rows where `keep` is True, bool (rows,); drops so far are left behind."""
@@ -232,10 +247,16 @@ class LayerWriter:
 
     def __init__(self, path: str, schema: pa.Schema) -> None:
         self.schema = schema
-        repeated = [f.name for f in schema if pa.types.is_string(f.type) or pa.types.is_dictionary(f.type)]
+        columns = [leaf for part in schema for leaf in _leaves(part.name, part.type)]
+        repeated = [path for path, kind in columns if pa.types.is_string(kind) or pa.types.is_dictionary(kind)]
+        hashes = {path for path, kind in columns if pa.types.is_fixed_size_binary(kind)}
         self._writer = pq.ParquetWriter(
-            path, schema, compression="zstd", compression_level=1, use_dictionary=repeated or False
-        )  # hashes and signals hardly repeat: dictionaries would only cost
+            path,
+            schema,
+            compression={path: "none" if path in hashes else "zstd" for path, _ in columns},
+            compression_level={path: 1 for path, _ in columns if path not in hashes},
+            use_dictionary=repeated or False,
+        )  # hashes and signals hardly repeat: dictionaries would only cost, and compression of hashes alone
 
     def write(self, columns: Mapping[str, pa.Array | np.ndarray]) -> None:
         arrays = [as_array(columns[field.name], field.type) for field in self.schema]
@@ -244,6 +265,17 @@ class LayerWriter:
 
     def close(self) -> None:
         self._writer.close()
+
+
+def _leaves(path: str, kind: pa.DataType) -> Iterator[tuple[str, pa.DataType]]:
+    """The columns that a field has in a Parquet file, and their types: what lies inside lists and structs has its own."""
+    if pa.types.is_struct(kind):
+        for number in range(kind.num_fields):
+            yield from _leaves(f"{path}.{kind.field(number).name}", kind.field(number).type)
+    elif pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind):
+        yield from _leaves(f"{path}.list.element", kind.value_type)
+    else:
+        yield path, kind
 
 
 def as_array(values: pa.Array | np.ndarray, kind: pa.DataType) -> pa.Array:
@@ -331,6 +363,24 @@ class Dataset:
 
     def to_table(self, columns: Sequence[str] | None = None, *, dropped: bool = False) -> pa.Table:
         return self.reader(columns, dropped=dropped).read_all()
+
+    def ids_at(self, places: pa.Table) -> list[str]:
+        """Ids of the documents that a table names by `source`, `shard` and `row`; rows of other sources are passed over.
+
+        Raises UserError for a shard that is not of this dataset.
+        """
+        mine = places.filter(pc.equal(places.column("source").cast(pa.string()), self.source))
+        names = mine.column("shard").cast(pa.string())
+        known = {shard.name: shard for shard in self.shards}
+        found: list[str] = []
+        for name in sorted(names.unique().to_pylist()):
+            if name not in known:
+                raise UserError(f"{self.source} has no shard {name!r}", hint="is this the run that the table is about?")
+            rows = np.sort(mine.filter(pc.equal(names, name)).column("row").to_numpy())
+            for batch in known[name].batches(("id",)):
+                first, stop = np.searchsorted(rows, (batch.first_row, batch.first_row + batch.rows))
+                found += batch.column("id").take(pa.array(rows[first:stop] - batch.first_row)).to_pylist()
+        return found
 
     def count_rows(self) -> int:
         """Surviving documents."""

@@ -13,23 +13,28 @@ class GristmillError(Exception):
 class UserError(GristmillError):
     """A mistake in a recipe, a path, a model or a credential. The CLI prints it without a traceback and exits with 2.
 
-    `where` is a file and line or a URL; `hint` is what to do about it.
+    `where` is a file and line or a URL; `hint` is what to do about it; `field` is the path of the field of a recipe that is
+    wrong, for who raises it without knowing on which line that stands.
     """
 
-    def __init__(self, message: str, *, where: str | None = None, hint: str | None = None) -> None:
-        super().__init__(message, where, hint)  # all of them, so that it pickles
-        self.message, self.where, self.hint = message, where, hint
+    def __init__(
+        self, message: str, *, where: str | None = None, hint: str | None = None, field: tuple[str | int, ...] = ()
+    ) -> None:
+        super().__init__(message, where, hint, field)  # all of them, so that it pickles
+        self.message, self.where, self.hint, self.field = message, where, hint, field
 
     def __str__(self) -> str:
         head = f"{self.where}: {self.message}" if self.where else self.message
         return f"{head}\n  {self.hint}" if self.hint else head
 
     def __reduce__(self) -> tuple[object, ...]:
-        return _rebuild, (type(self), self.message, self.where, self.hint)
+        return _rebuild, (type(self), self.message, self.where, self.hint, self.field)
 
 
-def _rebuild(kind: type[UserError], message: str, where: str | None, hint: str | None) -> UserError:
-    return kind(message, where=where, hint=hint)
+def _rebuild(
+    kind: type[UserError], message: str, where: str | None, hint: str | None, field: tuple[str | int, ...]
+) -> UserError:
+    return kind(message, where=where, hint=hint, field=field)
 
 
 def nearest(name: str, candidates: Iterable[str]) -> str:

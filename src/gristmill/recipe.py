@@ -355,8 +355,7 @@ class _Checker:
             try:
                 resolve(mixture, list(sources))
             except UserError as error:
-                where = self.tree.where(tuple(error.message.split(" ")[0].strip(":").split(".")))
-                raise UserError(error.message, where=where, hint=error.hint) from None
+                raise UserError(error.message, where=self.tree.where(error.field), hint=error.hint) from None
             if self.at(("tokenize",)) is None:
                 raise self.fail(("mixture",), "a mixture is over tokens; `tokenize:` is missing")
         if self.at(("tokenize",)) is not None:

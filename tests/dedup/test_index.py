@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -84,6 +85,68 @@ def test_near_duplicates_of_a_second_dump_fall_as_they_would_in_one_run(first, s
         drops(MinHash(index="own", **loose), here / "one", {"one": parts["one"]})
         stage = MinHash(against=(str(here / "one" / "out"),), **loose)
         assert kept(drops(stage, here / "two", {"two": parts["two"]})["two"]) == kept(together["two"])
+
+
+def ladder(step: int) -> str:
+    """Texts of which neighbours overlap, so that a missing one in between leaves two clusters that it would connect."""
+    return " ".join(page(1, 420).split()[40 * step : 40 * step + 100])
+
+
+steps = st.lists(st.integers(0, 8), max_size=5)
+
+
+@settings(max_examples=8)
+@given(steps, steps, steps, st.sampled_from(["own", "all", "apart"]), st.data())
+def test_what_earlier_dumps_kept_without_the_superseded_and_the_new_is_what_one_run_keeps(a, b, c, how, data):
+    """For dumps that were checked against one another, by one index or several, and for dumps that were not."""
+    parts = {name: [ladder(step) for step in found] for name, found in (("a", a), ("b", b), ("c", c))}
+    dropped = {name: data.draw(st.lists(st.integers(0, 4), max_size=1)) for name in parts}
+    dropped = {name: [row for row in rows if row < len(parts[name])] for name, rows in dropped.items()}
+    loose = {"bands": 12, "rows": 2, "max_loss": 1}
+    with tempfile.TemporaryDirectory() as folder:
+        here = Path(folder)
+        together = drops(MinHash(**loose), here / "together", parts, dropped)
+        indexes: list[str] = []
+        survivors: set[tuple[str, int]] = set()
+        for name, texts in parts.items():
+            last = name == "c"
+            against = indexes[-1:] if how == "all" else indexes if how == "own" or last else []
+            stage = MinHash(index="all" if how == "all" else "own", against=tuple(against), **loose)
+            memory = data.draw(st.sampled_from([1 << 30, 1 << 16]))
+            layer = drops(stage, here / name, {name: texts}, dropped, memory)[name]
+            survivors |= {(name, row) for row, stays in enumerate(kept(layer)) if stays}
+            indexes.append(str(here / name / "out" / "index"))
+        table = pq.read_table(here / "c" / "out" / "superseded" / "documents.parquet").to_pylist()
+        superseded = {(row["source"], row["row"]) for row in table}
+        twins = {(row["twin_source"], row["twin_row"]) for row in table}
+    one_run = {(name, row) for name in parts for row, stays in enumerate(kept(together[name])) if stays}
+    assert superseded <= survivors
+    gone = {(name, row) for name, rows in dropped.items() for row in rows}
+    assert survivors - superseded - gone == one_run - gone
+    assert twins <= one_run
+
+
+def test_a_document_that_connects_two_kept_before_names_the_second_as_superseded(tmp_path: Path):
+    loose = {"bands": 12, "rows": 2, "max_loss": 1}
+    first = drops(MinHash(index="own", **loose), tmp_path / "one", {"one": ["short", ladder(0), ladder(2)]})["one"]
+    assert kept(first) == [True, True, True]
+    stage = MinHash(against=(str(tmp_path / "one" / "out"),), **loose)
+    layer = drops(stage, tmp_path / "two", {"two": [ladder(1), ladder(7)]})["two"]
+    assert kept(layer) == [False, True]
+    assert (layer["minhash.twin_source"][0], layer["minhash.twin_row"][0]) == ("one", 1)
+    table = pq.read_table(tmp_path / "two" / "out" / "superseded" / "documents.parquet").to_pylist()
+    place = {"index": "out", "source": "one", "shard": "a"}
+    twin = {f"twin_{name}": value for name, value in place.items()}
+    assert table == [{**place, "row": 2, **twin, "twin_row": 1}]
+
+
+def test_an_index_of_verified_clusters_supersedes_nothing(tmp_path: Path):
+    loose = {"bands": 12, "rows": 2, "max_loss": 1}
+    verified = MinHash(index="own", verify={"jaccard": 0.9}, **loose)
+    drops(verified, tmp_path / "one", {"one": [ladder(0), ladder(2)]})
+    stage = MinHash(against=(str(tmp_path / "one" / "out"),), **loose)
+    assert kept(drops(stage, tmp_path / "two", {"two": [ladder(1)]})["two"]) == [False]
+    assert pq.read_table(tmp_path / "two" / "out" / "superseded" / "documents.parquet").num_rows == 0
 
 
 def test_the_twin_in_an_index_is_named(tmp_path: Path):

@@ -79,6 +79,7 @@ def run(
     plan: tuple[int, int, int],
     seed: int,
     folder: Path,
+    in_memory: bool = False,
 ) -> tuple[list[int], list[bool], list[str]]:
     """Clusters, drops and checksums of the layers, with texts split into shards and tasks in random order."""
     bounds = [0, *np.cumsum(lengths).tolist()]
@@ -94,9 +95,9 @@ def run(
     drops: list[bool] = []
     checksums: list[str] = []
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(
-            ShufflePlan, "of", classmethod(lambda cls, scope, keys, known=0, whole=False: cls(groups, ranges, held))
-        )
+        patch.setattr("gristmill.dedup.match.CROWDED", 3)
+        made = ShufflePlan(groups, ranges, held, in_memory=in_memory)
+        patch.setattr(ShufflePlan, "of", classmethod(lambda cls, *scope, **how: made))
         for phase in stage.phases(scope):
             tasks = list(phase.tasks)
             random.Random(seed).shuffle(tasks)
@@ -124,8 +125,8 @@ def test_clusters_do_not_depend_on_shards_groups_ranges_runs_or_task_order(survi
     lengths = np.diff([0, *cuts, len(texts)]).tolist()
     plan = data.draw(st.tuples(st.integers(1, 3), st.integers(1, 4), st.integers(1, 7)))
     with tempfile.TemporaryDirectory() as folder:
-        stage = CommonWords(survivor=survivor)
-        clusters, drops, _ = run(stage, texts, dropped, lengths, plan, data.draw(st.integers(0, 9)), Path(folder))
+        stage, seed, in_memory = CommonWords(survivor=survivor), data.draw(st.integers(0, 9)), data.draw(st.booleans())
+        clusters, drops, _ = run(stage, texts, dropped, lengths, plan, seed, Path(folder), in_memory)
     expected = clusters_by_hand(texts, dropped, survivor)
     assert clusters == expected
     assert drops == [root != row for row, root in enumerate(expected)]
@@ -135,7 +136,30 @@ def test_layers_are_the_same_bytes_whatever_the_plan(tmp_path: Path):
     texts = ["a b", "c", "b d", "e f", "f", "c", "g", "d h", "h"]
     first = run(CommonWords(), texts, {5}, [4, 5], (1, 1, 100), 0, tmp_path / "first")
     second = run(CommonWords(), texts, {5}, [4, 5], (2, 4, 2), 1, tmp_path / "second")
-    assert first == second
+    third = run(CommonWords(), texts, {5}, [4, 5], (2, 3, 2), 2, tmp_path / "third", in_memory=True)
+    assert first == second == third
+
+
+@pytest.mark.parametrize("stage", [Exact(max_loss=1), MinHash(max_loss=1)])
+def test_layers_are_the_same_bytes_whether_records_fit_the_memory_of_a_task(stage, tmp_path: Path):
+    texts = [" ".join(chr(97 + (number * k) % 7) * 3 for k in range(1, 12)) for number in range(40)]
+    found = []
+    for memory, first_phase in ((1 << 30, "match"), (1 << 10, "partition")):
+        folder = tmp_path / first_phase
+        shards = [
+            write_signals(stage, write_shard(folder, "s", name, texts[start::2]), folder)
+            for start, name in enumerate("ab")
+        ]
+        scope = Scope(tuple(shards), (20, 20), str(folder / "out"), memory)
+        names = []
+        for phase in stage.phases(scope):
+            names.append(phase.name)
+            for task in phase.tasks:
+                with Commit(phase.folder, task.name) as commit:
+                    task.run(commit)
+        assert names[0] == first_phase
+        found.append([Path(scope.layer_folder(shard), f"{shard.name}.parquet").read_bytes() for shard in shards])
+    assert found[0] == found[1]
 
 
 def test_layers_have_the_row_groups_of_the_documents(tmp_path: Path):
@@ -156,7 +180,7 @@ def test_layers_have_the_row_groups_of_the_documents(tmp_path: Path):
 def test_boilerplate_in_every_document_is_one_record_a_group(tmp_path: Path):
     stage = Exact(max_loss=1)
     shards = [write_signals(stage, write_shard(tmp_path, "s", name, ["x"] * 50), tmp_path) for name in "ab"]
-    scope = Scope(tuple(shards), (50, 50), str(tmp_path / "out"), 1 << 20)
+    scope = Scope(tuple(shards), (50, 50), str(tmp_path / "out"), 1 << 10)
     for phase in stage.phases(scope):
         for task in phase.tasks:
             with Commit(phase.folder, task.name) as commit:
@@ -180,7 +204,7 @@ def test_a_crawl_of_90_000_shards_is_a_few_hundred_partitions_that_fit_in_memory
 @pytest.mark.parametrize("stage", [Exact(), MinHash().named("near")])
 def test_tasks_are_small_when_pickled(stage):
     shards = tuple(ShardRef("crawl", f"{number:05d}", "documents") for number in range(600))
-    scope = Scope(shards, (10,) * 600, "out", 1 << 30)
+    scope = Scope(shards, (10,) * 600, "out", 1 << 10)
     partition = next(stage.phases(scope))
     assert len(pickle.dumps(partition.tasks[0])) < 10_000
     again = pickle.loads(pickle.dumps(partition.tasks[0]))

@@ -257,7 +257,7 @@ def test_no_shards_make_no_phases(tmp_path: Path):
 
 
 def test_a_group_that_fits_in_memory_passes_no_records_on(tmp_path: Path):
-    stage = ParagraphDedup(shards_per_group=1)
+    stage = ParagraphDedup(shards_per_group=1, first_copies=False)
     refs = [write_signals(stage, write_shard(tmp_path, "s", name, ["x\nx"]), tmp_path) for name in "ab"]
     scope = Scope(tuple(refs), (1, 1), str(tmp_path / "out"), 1 << 20)
     phases = []

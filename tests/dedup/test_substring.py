@@ -425,6 +425,7 @@ def test_dropped_documents_take_no_part_and_have_no_values(tmp_path):
             "substring.duplicated_bytes": None if row == 0 else 0,
             "substring.spans": None if row == 0 else 0,
             "substring.ranges": None,
+            "substring.first_copies": None,
             "drop": None,
             "cuts": None,
         }

@@ -97,9 +97,7 @@ def test_evidence_survives_small_memory_and_many_groups(tmp_path: Path, monkeypa
     plain = layers(MinHash(), texts, tmp_path / "plain", per_shard=100)
     small = layers(MinHash(), texts, tmp_path / "small", per_shard=2, memory=2048)
     groups = tuple((n, min(12, n + 5)) for n in range(0, 12, 5))
-    monkeypatch.setattr(
-        ShufflePlan, "of", classmethod(lambda cls, scope, keys, known=0, whole=False: cls(groups, 3, 7))
-    )
+    monkeypatch.setattr(ShufflePlan, "of", classmethod(lambda cls, *scope, **how: cls(groups, 3, 7)))
     grouped = layers(MinHash(), texts, tmp_path / "grouped", per_shard=2, memory=2048)
     for name in ("drop", "cluster", "size", "similarity", "band", "method"):
         assert plain[name] == small[name] == grouped[name]
@@ -162,7 +160,7 @@ def test_verified_clusters_do_not_depend_on_how_the_work_is_split(tmp_path_facto
     shards = -(-len(texts) // 2)
     bounds = tuple((start, min(shards, start + groups)) for start in range(0, shards, groups))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(ShufflePlan, "of", classmethod(lambda cls, scope, keys, known=0, whole=False: cls(bounds, *plan)))
+        patch.setattr(ShufflePlan, "of", classmethod(lambda cls, *scope, **how: cls(bounds, *plan)))
         split = layers(stage, texts, tmp_path_factory.mktemp("split"), per_shard=2, memory=4096)
     for name in ("cluster", "size", "similarity", "drop"):
         assert whole[name] == split[name]

@@ -7,8 +7,9 @@ import pytest
 
 from gristmill.extract import ExtractSettings, extract
 from gristmill.extract.block_model import FORMAT, BlockModel, shipped_model
+from gristmill.kernels.html_adopt import adopt
 from gristmill.kernels.html_blocks import read_blocks
-from gristmill.kernels.html_emit import adopt_code, emit
+from gristmill.kernels.html_emit import emit
 from gristmill.kernels.html_stack import BOLD_UNITS, HEAD, LINK_UNITS, START, STOP, UNITS
 
 PROSE = "This is a sentence of ordinary prose that says enough to be taken for content. " * 4
@@ -23,7 +24,7 @@ def texts(html: str) -> list[str]:
 def written(html: str, *, markdown: bool = False) -> str:
     """All blocks as text."""
     page = read_blocks(html.encode())
-    return emit(page.text, page.blocks, page.blocks[:, UNITS] > 0, markdown)
+    return emit(page, page.blocks[:, UNITS] > 0, markdown)
 
 
 class TestReading:
@@ -116,8 +117,8 @@ class TestWriting:
     def test_code_inside_chosen_text_is_kept(self):
         page = read_blocks(b"<pre>x</pre><p>a<pre>b</pre><p>c<p>d<p>e<p>f<pre>y</pre>")
         chosen = np.array([False, True, False, True, False, False, False, False])
-        adopt_code(page.blocks, chosen)
-        assert emit(page.text, page.blocks, chosen, False) == "a\n\nb\n\nc"
+        adopt(page.blocks, np.zeros(8, np.float32), 0.5, chosen)
+        assert emit(page, chosen, False) == "a\n\nb\n\nc"
 
     def test_quotes_in_markdown(self):
         assert written("a<blockquote><p>b<br>c<p>d</blockquote>e", markdown=True) == "a\n\n> b\n> c\n>\n> d\n\ne"
@@ -135,7 +136,7 @@ class TestWriting:
         page = read_blocks(b"<ul><li><div>x</div><p>long</p><li>b</ul>")
         chosen = page.blocks[:, UNITS] > 1
         chosen[-1] = True
-        assert emit(page.text, page.blocks, chosen, False) == "- long\n- b"
+        assert emit(page, chosen, False) == "- long\n- b"
 
 
 class TestEngine:

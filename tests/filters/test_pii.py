@@ -182,7 +182,11 @@ def test_no_replacement_is_refused():
         Pii(ip_replacements=[])
 
 
-def test_time_grows_with_length_only():
-    texts = ["@" * 200_000, "(@" * 100_000, "a." * 100_000 + "@", ".@ " * 60_000, "1." * 100_000, "(a@.) " * 40_000]
-    for stage in (Pii(), Pii(dialect="dolma")):
-        run_filter(stage, texts)
+@pytest.mark.parametrize("dialect", ["fineweb", "dolma"])
+def test_long_runs_of_signs_come_through_unchanged(dialect):
+    """A pass that goes back for every sign would take hours here."""
+    texts = ["@" * 200_000, "(@" * 100_000, "a." * 100_000 + "@", ".@ " * 60_000]
+    assert masked(Pii(dialect=dialect), texts) == texts
+    found = run_filter(Pii(dialect=dialect), ["1." * 100_000, "(a@.) " * 40_000])
+    assert found.column("pii.emails").to_pylist()[0] == 0
+    assert found.column("pii.ips").to_pylist() == [25_000, 0]

@@ -9,8 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gristmill.kernels import english_words
+from gristmill.kernels.code_points import code_point_tables
 from gristmill.kernels.text import Texts
 from gristmill.kernels.text_index import TextIndex
+from gristmill.kernels.words import describe
 from tests.filters.english_pages import page_texts
 
 PARTS = [
@@ -77,6 +80,32 @@ def test_words_cover_everything_but_white_space_in_order(rows):
         assert "".join(words.of(row)) == "".join(text.split())
         assert all(words.of(row))
     assert (words.start[1:] >= words.end[:-1]).all()
+
+
+def words_without_the_short_way(text: str) -> list[tuple[str, int, int, int]]:
+    """Word, hash, code points and flags, by the rules for any run."""
+    tables = code_point_tables()
+    found = []
+    for run in text.split():
+        data = np.frombuffer(run.encode(), np.uint8)
+        starts, ends = np.empty(len(data), np.int64), np.empty(len(data), np.int64)
+        count = english_words._write_run(data, 0, len(data), *tables, np.empty(64, np.int64), starts, ends, 0)
+        for start, end in zip(starts[:count].tolist(), ends[:count].tolist(), strict=True):
+            found.append((bytes(data[start:end]).decode(), *map(int, describe(data, start, end, *tables))))
+    return found
+
+
+PLAIN = st.sampled_from(
+    ["cannot", "Cannot.", "dogs", "calif.", "Street.", "STREET.", "reads,", "it's", "words", "Mt", "_"]
+)
+
+
+@given(st.lists(PLAIN | TEXTS, max_size=12), st.sampled_from(["", " ", "\t", "\x1c"]))
+def test_plain_words_come_out_as_by_all_the_rules(pieces, between):
+    text = between.join(pieces)
+    words = TextIndex.build(Texts.from_strings([text])).words("english")
+    rest = (column.tolist() for column in (words.hashes, words.characters, words.flags))
+    assert list(zip(words.of(0), *rest, strict=True)) == words_without_the_short_way(text)
 
 
 @given(st.lists(st.binary(max_size=40), max_size=4))

@@ -31,6 +31,7 @@ STAGES = [
         }
     },
     {"minhash": {"index": "own"}},
+    {"minhash": {"name": "in_memory", "bands": 5}},
     {"containment": {"sample": 64}},
 ]
 
@@ -56,7 +57,7 @@ def expected(corpus: Path) -> dict[str, tuple[int, str]]:
     result = run_here(corpus / "recipe.yaml", corpus / "root", workers=1)
     assert result.ok, result.failures
     found = data_files(corpus / "root")
-    for phase in ("near-", "/verify/", "/similarity.answer/", "/settle/", "/index/", "containment-"):
+    for phase in ("near-", "/verify/", "/similarity.answer/", "/settle/", "/index/", "in_memory-", "containment-"):
         assert any(phase in name for name in found), phase
     return found
 

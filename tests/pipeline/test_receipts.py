@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import mmap
+import random
 from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
+import xxhash
 
 from gristmill import api
 from gristmill.commit import Commit, checksum, read_receipt
@@ -20,6 +23,14 @@ def finished(planted: dict[str, str], tmp_path: Path) -> Path:
     recipe = usual_recipe(tmp_path, [{"planted_length": {"minimum": 150}}, {"planted_cut": {"word": "miller"}}])
     assert run_here(recipe, tmp_path / "root").ok
     return recipe
+
+
+@pytest.mark.parametrize("size", [0, 1, mmap.ALLOCATIONGRANULARITY, 3 * mmap.ALLOCATIONGRANULARITY + 5])
+def test_checksums_are_of_all_bytes_however_many_are_read_at_a_time(size: int, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr("gristmill.commit.CHECKED_AT_A_TIME", mmap.ALLOCATIONGRANULARITY)
+    data = random.Random(size).randbytes(size)
+    (tmp_path / "file").write_bytes(data)
+    assert checksum(str(tmp_path / "file")) == xxhash.xxh3_128_hexdigest(data)
 
 
 def test_checksums_sizes_and_counts_are_true(finished: Path, tmp_path: Path) -> None:

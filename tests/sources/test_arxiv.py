@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import tarfile
+import time
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -86,7 +87,25 @@ def test_comments_go_and_escaped_percents_stay(source: str, expected: str) -> No
         (r"\newcommand{\p}[2][q]{#1(#2)}\p [r] {x}", r"r(x)"),
         (r"\def\a{b}\a c", "b c"),
         (r"\def\pair#1#2{(#1,#2)}\pair{x}y", "(x,y)"),
-        (r"\def\odd#1;{<#1>}\odd x;", r"\def\odd#1;{<#1>}\odd x;"),
+        (r"\def\odd#1;{<#1>}\odd x; y", "<x> y"),
+        (r"\def\at(#1,#2){#1/#2}\at(a,{(b,c)}) \at[d]", r"a/(b,c) \at[d]"),
+        (r"\def\word#1 {<#1>}\word one two", "<one>two"),
+        (r"\def\upto#1\stop{[#1]}\upto a{\stop}\stopped b\stop c", r"[a{\stop}\stopped b] c"),
+        ("\\def\\odd#1;{<#1>}\\odd x\n\ny;", "\\odd x\n\ny;"),
+        (r"\long\def\a#1{b#1}\a c", "bc"),
+        (r"\newcommand{\f}{Z}\newcommand{\A}{\alpha}$\nabla\f \A\f$", r"$\nabla Z \alpha Z$"),
+        (
+            r"\DeclarePairedDelimiter{\n}{\lVert}{\rVert}$\n{x}$, $\n*{y}$",
+            r"$\lVert x\rVert$, $\left\lVert y\right\rVert$",
+        ),
+        (r"\DeclarePairedDelimiter\s\{\}$\s[\big]{x}$", r"$\bigl\{x\bigr\}$"),
+        (r"\DeclarePairedDelimiterX\b[2]<>{#1\delimsize| #2}$\b*{x}{y}$", r"$\left<x\middle| y\right>$"),
+        (r"\DeclarePairedDelimiterXPP\E[1]{\mathbb E}[]{_p}{#1}$\E{X}$", r"$\mathbb E[X]_p$"),
+        (r"\DeclarePairedDelimiterX\S[1]\{\}{\renewcommand\g{\mid}#1}\newcommand\g{}$\S{x \g y}$", r"$\{x \mid y\}$"),
+        (r"\newcommand{\of}[1]{[#1]}\newcommand{\E}{\mathbb{E}\of}$\E{X}$", r"$\mathbb{E}[X]$"),
+        (r"\newcommand{\u}{\ifmmode{\rm km}\else km\fi}$\u$ \u", r"$\ensuremath{{\rm km}}$ \ensuremath{{\rm km}}"),
+        (r"\newcommand{\q}[1]{\ifx#1\empty\else(#1)\fi}\q{a}", r"\q{a}"),
+        (r"\NewDocumentCommand{\p}{O{q} m}{#1(#2)}\p{x} \p[r]{x}", "q(x) r(x)"),
         (r"\DeclareMathOperator{\tr}{tr}$\tr A$", r"$\operatorname{tr} A$"),
         (r"\DeclareMathOperator*{\am}{arg\,max}$\am_x$", r"$\operatorname*{arg\,max}_x$"),
         (r"\let\eps\varepsilon$\eps$", r"$\varepsilon$"),
@@ -113,6 +132,19 @@ def test_recursive_macros_end() -> None:
     assert macros.expand(r"\newcommand{\a}{x\a}\a") == r"x\a"
     assert macros.recursive == {"a"}
     assert r"\b" in expand(r"\def\a{\b}\def\b{\a}\a") or r"\a" in expand(r"\def\a{\b}\def\b{\a}\a")
+
+
+@pytest.mark.parametrize(
+    ("definition", "unit"),
+    [(r"\def\e{}", r"\e"), (r"\def\a#1;{x}", r"\a x"), (r"\newcommand{\a}[1]{x}", r"\a{"), (r"\def\a{", r"\ifmmode x")],
+)
+def test_hostile_macros_take_linear_time(definition: str, unit: str) -> None:
+    def seconds(times: int) -> float:
+        started = time.process_time()
+        expand(definition + unit * times)
+        return time.process_time() - started
+
+    assert seconds(30_000) < 0.5 + 12 * min(seconds(5_000) for _ in range(2))  # quadratic would be 36 times
 
 
 def test_macros_that_double_each_time_are_bounded() -> None:
@@ -161,6 +193,12 @@ def test_parts_stay_or_go_as_set(choices: dict[str, bool], start: str, end: str)
     assert text.startswith(start)
     assert text.endswith(end)
     assert "bibitem" not in text
+
+
+def test_what_only_prepares_the_references_goes_with_them() -> None:
+    text = "\\section{A} So \\emph{ends} it.\n\\clearpage\n\\begin{small}\n\\vspace{-5mm}\n{\\footnotesize\n"
+    assert body(text + "\\bibliography{x}}\\end{small}") == r"\section{A} So \emph{ends} it."
+    assert body("\\section{A} {\\small So}\n\\bibliography{x}") == r"\section{A} {\small So}"
 
 
 def test_papers_without_sections_keep_what_follows_the_abstract() -> None:

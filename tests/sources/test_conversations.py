@@ -258,6 +258,46 @@ def test_reddit_leaves_out_what_was_deleted_removed_or_said_by_bots(tmp_path: Pa
     }
 
 
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("A &amp;amp; B &gt; C &amp;#x200B;\n\n&amp;nbsp;\n\n\nD  \nE", "A & B > C\n\nD\nE"),
+        ("See [rye](https://a.example/rye_(bread)), [oats]( https://b.example \"Oats\"\n).", "See rye, oats."),
+        (r"[\[X\]](http://a.example/x.jpg), a\_b, 1\. \(so\) He\They \*no\*", r"[X], a_b, 1. (so) He\They \*no\*"),
+        ("So `a\\_b`\n\n    c\\_d\n\ne\\_f ¯\\\\\\_(ツ)_/¯", "So `a\\_b`\n\n    c\\_d\n\ne_f ¯\\_(ツ)_/¯"),
+        ("Seen^[[1]](http://www.a.example/c) on [the\nmill](www.mill.example).", "Seen^[1] on the\nmill."),
+        ("Ha ![gif](giphy|abc) ha\n\n[View Poll](https://www.reddit.com/poll/a)", "Ha  ha"),
+        ("> quoted\n\n* **one**\n* [two]\n\n|a|b|\n|-|-|", "> quoted\n\n* **one**\n* [two]\n\n|a|b|\n|-|-|"),
+    ],
+)  # fmt: skip
+def test_reddit_text_reads_as_it_was_shown(tmp_path: Path, before: str, after: str) -> None:
+    path = write(tmp_path / "RS_2019-01.jsonl", [submission("a", selftext=before)])
+    assert texts(read(Reddit(minimum_comments=0, authors="none"), path)) == [f"Post a\n\n{after}"]
+
+
+@pytest.mark.parametrize("body", ["[deleted]", "[removed by reddit]", "[ Removed by Reddit ]", "[deleted by user]"])
+def test_reddit_knows_every_way_to_say_that_a_post_is_gone(tmp_path: Path, body: str) -> None:
+    records = read(Reddit(minimum_comments=0), write(tmp_path / "RS_2019-01.jsonl", [submission("a", selftext=body)]))
+    assert reasons(records) == {f"reddit.{body.strip('[ ').lower()[:7]}": 1}
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (
+            'At <a href="https:&#x2F;&#x2F;mill.example&#x2F;very&#x2F;long" rel="nofollow">https:&#x2F;&#x2F;mill.exa...</a>.',
+            "At https://mill.example/very/long.",
+        ),
+        ("&gt; rye<p>So <i>it</i> is.<p><pre><code>  a = 1\n  b\n</code></pre>", "> rye\n\nSo it is.\n\n```\n  a = 1\n  b\n```"),
+    ],
+)  # fmt: skip
+def test_hacker_news_comments_read_as_they_were_shown(tmp_path: Path, before: str, after: str) -> None:
+    items = [STORY | {"title": "The &lt;input&gt; &amp; you", "text": ""}, said(2, 1, before)]
+    (found,) = read(HackerNews(authors="none"), write(tmp_path / "a.jsonl", items))
+    assert found.title == "The <input> & you"
+    assert str(found.text).partition("example/\n\n")[2] == after
+
+
 def test_reddit_orders_by_score_when_asked(tmp_path: Path) -> None:
     comments = [comment("1", "t3_a", "a", "Low.", score=2), comment("2", "t3_a", "a", "High.", score=10)]
     files = write(tmp_path / "RS_2019-01.jsonl", [submission("a")]), write(tmp_path / "RC_2019-01.jsonl", comments)

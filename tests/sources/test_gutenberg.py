@@ -160,6 +160,14 @@ def test_the_imprint_of_an_epub_is_not_the_book(tmp_path):
     assert book(tmp_path, data, "m.epub", credits="keep").text.startswith("Made from")
 
 
+def test_numbers_of_endnotes_do_not_stick_to_words(tmp_path):
+    pages = {
+        "a": '<p>An old song.<a href="n#1" epub:type="noteref">1</a></p>',
+        "n": '<ol><li><p>By nobody. <a href="a" epub:type="backlink">\u21a9</a></p></li></ol>',
+    }
+    assert book(tmp_path, epub(pages, ["a", "n"]), "m.epub").text == "An old song.\n\n\n1. By nobody."
+
+
 @pytest.mark.parametrize(
     ("data", "name", "reason"),
     [
@@ -178,6 +186,13 @@ def test_damage_ends_a_record(tmp_path, data, name, reason):
 
 
 # -- editions, catalogue -------------------------------------------------------------------------------------------------
+
+
+def test_licences_and_read_mes_beside_books_are_no_books():
+    for editions in ("best", "all"):
+        source = Gutenberg(editions=editions)
+        assert source.expand("/mirror/84/LICENSE.txt") == source.expand("README.txt") == []
+        assert source.expand("/mirror/readme-of-a-life.txt") == ["/mirror/readme-of-a-life.txt"]
 
 
 def test_one_edition_of_a_book_is_read(tmp_path):

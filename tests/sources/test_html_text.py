@@ -32,6 +32,10 @@ BEFORE_AND_AFTER = [
     ('<p title="a > b">quoted</p>', "quoted"),
     ("<p>math $a_1 &lt; b$ stays</p>", "math $a_1 < b$ stays"),
     ("<p>nul\x00 bell\x07 &#1; gone</p>", "nul bell gone"),
+    (
+        "<p>me\u2060\u2014how\u200b so, \ufeffun&shy;seen &zwnj;\u0645\u06cc</p>",
+        "me\u2014how so, unseen \u200c\u0645\u06cc",
+    ),
     ("<!-- never closed <p>x</p>", ""),
     ("", ""),
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from pathlib import Path
 from typing import Any
@@ -9,27 +10,128 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import zstandard
+from typer.testing import CliRunner
 
+import gristmill
+from gristmill.cli import app
 from gristmill.sources.fields import Fields
 from gristmill.sources.jsonl import JsonLines
 from gristmill.sources.parquet import Parquet
+from gristmill.sources.presets import PRESETS
 from gristmill.stage import InputFile
 from tests.sources.archives import read
 
 URL, DATE = "http://mill.example/", 1_580_702_706
+STAMP = "2020-02-03T04:05:06Z"
+_CCNET_ROW = {
+    "url": URL,
+    "date_download": STAMP,
+    "digest": "sha1:AB",
+    "length": 5,
+    "nlines": 1,
+    "source_domain": "mill.example",
+    "title": "Rye",
+    "raw_content": "Words",
+    "language": "en",
+    "language_score": 0.98,
+    "perplexity": 210.5,
+    "bucket": "head",
+}
 ROWS: dict[str, dict[str, Any]] = {
-    "c4": {"text": "Words", "url": URL, "timestamp": "2020-02-03T04:05:06Z"},
+    "c4": {"text": "Words", "url": URL, "timestamp": STAMP},
     "oscar": {
         "content": "Words",
-        "warc_headers": {"warc-target-uri": URL, "warc-date": "2020-02-03T04:05:06Z"},
-        "metadata": {"identification": {"label": "en", "prob": 0.9}, "annotation": ["short_sentences"]},
+        "warc_headers": {"warc-target-uri": URL, "warc-date": STAMP, "warc-type": "conversion"},
+        "metadata": {
+            "identification": {"label": "en", "prob": 0.9},
+            "harmful_pp": 612.0,
+            "tlsh": "tlsh:A1",
+            "quality_warnings": ["short_sentences"],
+            "categories": None,
+            "sentence_identifications": [{"label": "en", "prob": 0.9}, None],
+        },
     },
-    "redpajama": {"text": "Words", "meta": {"url": URL, "timestamp": "2020-02-03T04:05:06", "language": "en"}},
-    "redpajama_v2": {"raw_content": "Words", "url": URL, "date_download": "2020-02-03T04:05:06Z", "language": "en"},
-    "refinedweb": {"content": "Words", "url": URL, "timestamp": "2020-02-03 04:05:06"},
-    "fineweb": {"text": "Words", "id": "<urn:uuid:1>", "dump": "CC", "url": URL, "date": "2020-02-03T04:05:06Z"},
-    "dolma": {"id": "7", "text": "Words", "source": "x", "created": "2020-02-03T04:05:06Z", "metadata": {"url": URL}},
+    "ccnet": _CCNET_ROW,
+    "redpajama": {
+        "text": "Words",
+        "meta": {"url": URL, "timestamp": "2020-02-03T04:05:06", "language": "en", "source": "c4"},
+        "red_pajama_subset": "c4",
+    },
+    "redpajama_v2": _CCNET_ROW | {"cc_segment": "crawl-data/x.wet.gz", "original_nlines": 2, "line_ids": [0]},
+    "refinedweb": {
+        "content": "Words",
+        "url": URL,
+        "timestamp": "2020-02-03 04:05:06",
+        "dump": "CC-MAIN-2020-05",
+        "segment": "1",
+    },
+    "fineweb": {
+        "text": "Words",
+        "id": "<urn:uuid:1>",
+        "dump": "CC-MAIN-2020-05",
+        "url": URL,
+        "date": STAMP,
+        "file_path": "s3://x.warc.gz",
+        "language": "en",
+        "language_score": 0.9,
+        "token_count": 1,
+    },
+    "dolma": {
+        "id": "7",
+        "text": "Words",
+        "source": "cc",
+        "added": "2023-03-01T00:00:00Z",
+        "created": STAMP,
+        "metadata": {"url": URL},
+    },
 }
+UNDATED: dict[str, dict[str, Any]] = {
+    "pile": {"text": "Words", "meta": {"pile_set_name": "ArXiv"}},
+    "slimpajama": {"text": "Words", "meta": {"redpajama_set_name": "RedPajamaC4"}},
+    "stack": {
+        "hexsha": "ab",
+        "ext": "py",
+        "lang": "Python",
+        "max_stars_repo_path": "mill/rye.py",
+        "max_stars_repo_name": "ann/mill",
+        "max_stars_repo_licenses": ["MIT"],
+        "max_stars_count": 3,
+        "content": "Words",
+    },
+}
+
+
+def test_every_corpus_is_read_from_the_command_line(tmp_path: Path) -> None:
+    rows = ROWS | UNDATED
+    assert set(rows) == set(PRESETS)
+    recipe = ["sources:"]
+    for preset, row in rows.items():
+        kind = "parquet" if preset in ("fineweb", "refinedweb", "stack") else "jsonl"
+        path = (
+            tmp_path / f"{preset}.{'parquet' if kind == 'parquet' else 'jsonl.zst' if preset == 'oscar' else 'json.gz'}"
+        )
+        if kind == "parquet":
+            pq.write_table(pa.Table.from_pylist([row]), path)
+        else:
+            line = json.dumps(row).encode() + b"\n"
+            path.write_bytes(zstandard.compress(line) if path.suffix == ".zst" else gzip.compress(line))
+        recipe += [f"  {preset}:", f"    read: {{{kind}: {{preset: {preset}}}}}", f"    input: {path.name}"]
+    (tmp_path / "r.yaml").write_text("\n".join(recipe))
+    root = str(tmp_path / "runs")
+    done = CliRunner().invoke(app, ["run", str(tmp_path / "r.yaml"), "--quiet", "--workers", "1", "--root", root])
+    assert done.exit_code == 0, done.output
+    loaded = gristmill.load(tmp_path / "r.yaml", root=root)
+    for preset in rows:
+        columns = ["text", "url", "date", "language", "title", "metadata"]
+        (found,) = gristmill.open_dataset(loaded, preset).to_table(columns).to_pylist()
+        assert found["text"] == "Words"
+        if preset in ROWS:
+            assert (found["url"], int(found["date"].timestamp())) == (URL, DATE)
+        assert found["language"] == {"dolma": None, "refinedweb": None, "c4": None, "stack": "Python"}.get(
+            preset, None if preset in UNDATED else "en"
+        )
+        assert found["metadata"] or preset == "c4"
 
 
 @pytest.mark.parametrize("preset", sorted(ROWS))
@@ -55,4 +157,8 @@ def test_presets_read_parquet_too(tmp_path: Path) -> None:
     path = tmp_path / "a.parquet"
     pq.write_table(pa.Table.from_pylist([ROWS["fineweb"]]), path)
     (found,) = Parquet(preset="fineweb").records(InputFile(str(path), "a", 1, "v"))
-    assert (found.text, found.id, found.metadata) == ("Words", "<urn:uuid:1>", {"dump": "CC"})
+    assert (found.text, found.id, found.metadata) == (
+        "Words",
+        "<urn:uuid:1>",
+        {"dump": "CC-MAIN-2020-05", "file_path": "s3://x.warc.gz", "language_score": 0.9, "token_count": 1},
+    )

@@ -165,6 +165,11 @@ def test_possible_duplicate_boxes_are_not_text(tmp_path):
     assert "Other" in read_site(path, drop_duplicate_notices=False)[0].text
 
 
+def test_words_the_editor_put_into_a_link_are_not_text(tmp_path):
+    body = '<p>It was so.<a href="https://a.example">enter link description here</a></p>'
+    assert read_site(write_site(tmp_path, posts=[question(1, body, "T")]))[0].text == "Q: T\n\nIt was so."
+
+
 def test_labels_and_markup_are_settings(tmp_path):
     posts = [
         question(1, "<p>x <code>y</code></p>", "T", AcceptedAnswerId=2),

@@ -7,6 +7,8 @@ import tarfile
 import zipfile
 from pathlib import Path
 
+import pytest
+
 from gristmill.sources.patents import Paragraph, background
 from gristmill.sources.uspto import Uspto
 from gristmill.stage import InputFile
@@ -76,7 +78,7 @@ def texts(records) -> list[str | None]:
 
 def test_background_of_a_grant_since_2005(tmp_path: Path) -> None:
     (found,) = read(tmp_path, GRANT.format(number=8930553).encode(), "ipg.xml", Uspto())
-    assert found.text == "# Oven\n\n## BACKGROUND\n\nOvens with CO_2.\n\n## Related Art\n\nFire."
+    assert found.text == "# Oven\n\n## BACKGROUND\n\nOvens with CO2.\n\n## Related Art\n\nFire."
     assert (found.url, found.date) == ("https://patents.google.com/patent/US8930553B2", 1_420_502_400)
     assert found.metadata == {"number": "8930553", "kind": "B2", "inventors": ["Ann Baker"], "classes": ["99 1"]}
 
@@ -95,7 +97,7 @@ def test_sections_in_the_order_asked(tmp_path: Path) -> None:
             "## FIELD",
             "Ovens.",
             "## BACKGROUND",
-            "Ovens with CO_2.",
+            "Ovens with CO2.",
             "## Related Art",
             "Fire.",
             "## SUMMARY",
@@ -116,7 +118,7 @@ def test_brief_summary_of_2002_without_a_heading(tmp_path: Path) -> None:
 def test_aps_text_of_1976(tmp_path: Path) -> None:
     records = read(tmp_path, (APS + APS[APS.index("PATN") :].replace("0400", "0401")).encode(), "pftaps.txt", Uspto())
     assert texts(records)[0] == (
-        "# Bread slicer\n\n## BACKGROUND OF THE INVENTION\n\nKnives of α-iron with H_2 O are known."
+        "# Bread slicer\n\n## BACKGROUND OF THE INVENTION\n\nKnives of α-iron with H2O are known."
     )
     assert [record.url for record in records] == [
         "https://patents.google.com/patent/US4000000A",
@@ -131,6 +133,52 @@ def test_aps_text_of_1976(tmp_path: Path) -> None:
     )
     assert "a     b\n1     2" in str(whole.text)
     assert str(whole.text).endswith("## Claims\n\n1. A slicer with\n\na wire.")
+
+
+def aps_text(tmp_path: Path, field: str) -> str:
+    data = APS.replace("PAR  A wire.\n", field)
+    (found,) = read(tmp_path, data.encode(), "pftaps.txt", Uspto(sections=("description",), heading=False))
+    return str(found.text).partition("## SUMMARY\n\n")[2].partition("\n\nIn FIG. 1")[0]
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("PAR  At 20.degree. C. .+-.2, 3.times.10.sup.-3 M and x.gtoreq.5.\n", "At 20° C. ±2, 3×10^-3 M and x≥5."),
+        ("PAR  .DELTA.T of C.sub.6 H.sub.5 OH and Na.sub.2 CO.sub.3\n", "ΔT of C6H5OH and Na2CO3"),
+        ("PAR  D.sub.n-1, T.sub.1.\n", "D_(n-1), T_1."),
+        ("PAR  See ##STR1## where CO.sub.2 is in I.sub.2.\n", "See where CO2 is in I_2."),
+        ("PAR  www.mill.com is no sign.\n", "www.mill.com is no sign."),
+        (
+            "TBL                 TABLE 1\n\n     ____________\n\n     Rye       1\n\n       oats    2\n\n     ------------\n",
+            "TABLE 1\nRye       1\n  oats    2",
+        ),
+    ],
+)  # fmt: skip
+def test_signs_and_tables_of_aps(tmp_path: Path, before: str, after: str) -> None:
+    assert aps_text(tmp_path, before) == after
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("<PARA><PTEXT><PDAT>a &tgr; of &Dgr;t &le; 2 &mgr;m</PDAT></PTEXT></PARA>", "a τ of Δt ≤ 2 μm"),
+        (
+            "<CWU><TABLE-US><table><tgroup><colspec colname='1'/><colspec colname='2'/><tbody><row>"
+            "<entry namest='1' nameend='2'><PDAT>TABLE 1</PDAT></entry></row><row><entry morerows='1'><PDAT>Rye</PDAT></entry>"
+            "<entry><PDAT>1</PDAT></entry></row><row><entry><PDAT>2</PDAT></entry></row></tbody></tgroup></table></TABLE-US></CWU>",
+            "TABLE 1\nRye | 1\n| 2",
+        ),
+        (
+            "<CWU><MATH-US><EMI/><MATHEMATICA/><MATHML><math><mfrac><mi>&tau;</mi><mi>t</mi></mfrac></math></MATHML></MATH-US></CWU>",
+            r"$\frac{τ}{t}$",
+        ),
+    ],
+)
+def test_entities_tables_and_formulas_of_2002(tmp_path: Path, before: str, after: str) -> None:
+    data = SGML.replace("<H LVL", f"{before}<H LVL")
+    (found,) = read(tmp_path, data.encode(), "pg.xml", Uspto())
+    assert found.text == f"# Mill\n\nMills grind m^2.\n\n{after}"
 
 
 def test_weekly_files_hold_many_documents_zipped_or_not(tmp_path: Path) -> None:

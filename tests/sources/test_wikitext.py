@@ -43,11 +43,18 @@ PAIRS = {
     "unclosed template loses its braces": ("a {{b c", "a b c"),
     "stray end": ("a }} b", "a b"),
     "single brace stays": ("f{x} {y}", "f{x} {y}"),
+    "sounds": ("{{IPAslink|a}}, {{angbr|{{IPA|a}}}} but {{IPA|de|ba}}", "/a/, ⟨a⟩ but ba"),
+    "value with unit": ("of {{val|0.5|u=A}} and {{val|6.67|0.02|e=-11}}", "of 0.5 A and (6.67±0.02)×10^-11"),
+    "value that is none": ("Bern ({{val|de|Bern}}) is", "Bern is"),
+    "ship and country": ("with {{HMS|Ajax|22|6}} to {{flag|Chile}}", "with HMS Ajax to Chile"),
+    "columns by number or by width": ("{{columns-list|2|\n* a}}\n{{columns-list|colwidth=9em|\n* b}}", "- a\n- b"),
+    "list of unmarked lines": ("{{ubl|a|b}}", "a\nb"),
     # what removal leaves
-    "empty brackets go": ("'''Bern''' ({{IPA|x}}) is a city.", "Bern is a city."),
-    "leading sign in brackets goes": ("Bern ({{IPA|x}}; 5 May 1900) is", "Bern (5 May 1900) is"),
-    "trailing sign in brackets goes": ("Bern (1900; {{IPA|x}}) is", "Bern (1900) is"),
+    "empty brackets go": ("'''Bern''' ({{audio|x}}) is a city.", "Bern is a city."),
+    "leading sign in brackets goes": ("Bern ({{audio|x}}; 5 May 1900) is", "Bern (5 May 1900) is"),
+    "trailing sign in brackets goes": ("Bern (1900; {{audio|x}}) is", "Bern (1900) is"),
     "blank before full stop goes": ("Bern is old {{r|1}}.", "Bern is old."),
+    "brackets in brackets go": ("Bern (({{audio|x}})) is", "Bern is"),
     "double commas": ("Bern, {{x}}, Basel", "Bern, Basel"),
     "untouched brackets stay": ("f( ; ) and ( ) stay", "f( ; ) and ( ) stay"),
     # references and comments
@@ -86,6 +93,7 @@ PAIRS = {
     "tags are unwrapped": ("<small>Tea</small> <span style='x'>cools</span><br />fast", "Tea cools\nfast"),
     "comparison is no tag": ("if x <y and z> d", "if x <y and z> d"),
     "superscript number": ("10<sup>6</sup> m<sup>-2</sup>, 1<sup>st</sup>, H<sub>2</sub>O", "10⁶ m⁻², 1st, H2O"),
+    "charge and power": ("SO<sub>4</sub><sup>2−</sup> + H<sup>+</sup>, 2<sup>n</sup>", "SO4²⁻ + H⁺, 2ⁿ"),
     "list in html": ("<ul><li>a</li><li>b</li></ul>", "- a\n- b"),
     "nowiki": ("<nowiki>[[a]] ''b'' {{c}}</nowiki>", "[[a]] ''b'' {{c}}"),
     "empty nowiki": ("a<nowiki/>b", "ab"),
@@ -110,7 +118,7 @@ PAIRS = {
     "new list counts anew": ("# a\n# b\nx\n# c", "1. a\n2. b\nx\n1. c"),
     "definitions": ("; Tea : a drink\n; Cup\n: a vessel", "Tea: a drink\nCup\na vessel"),
     "indented line": (":: so it is", "so it is"),
-    "empty item": ("* {{flag|x}}\n* b", "- b"),
+    "empty item": ("* {{flagicon|x}}\n* b", "- b"),
     "rule": ("a\n----\nb", "a\nb"),
     "bold and italic": ("'''''a''' b'' '''c''' ''d''", "a b c d"),
     "possessive after italic": ("''Time''{{'s}} cover", "Time's cover"),
@@ -118,6 +126,7 @@ PAIRS = {
     "switches": ("__NOTOC__\nTea. __init__ stays", "Tea. __init__ stays"),
     "variants": ("-{sr-ec:Чај; sr-el:Čaj}- и -{HTTP}-", "Чај и HTTP"),
     "entities": ("a&nbsp;b &lt;c&gt; &amp;amp; &#x41; AT&T &para", "a b <c> &amp; A AT&T &para"),
+    "removal beside a hard blank": ("rund&nbsp;{{EWZ|DE}} Menschen,\xa0 alle", "rund Menschen, alle"),
     "blank lines": ("a\n\n\n\n\nb", "a\n\nb"),
     "windows line ends": ("a\r\n\r\nb", "a\n\nb"),
 }  # fmt: skip
@@ -141,6 +150,10 @@ def test_files_and_categories_go_in_every_language(language):
     ("language", "wikitext", "expected"),
     [
         ("fr", "au {{s|XIX|e}}, né le {{date|1|mai|1900}}", "au XIXe siècle, né le 1 mai 1900"),
+        ("fr", "la {{2e|éd.}} {{ISBN|2-00-000000-0}}", "la 2e éd. ISBN 2-00-000000-0"),
+        ("it", "tra cui l{{'}}''Anhalter'' e l'''Ostbahnhof'', e", "tra cui l'Anhalter e l'Ostbahnhof, e"),
+        ("ja", "{{仮リンク|ボン法|en|Bonn Act}}により", "ボン法により"),
+        ("zh", "出任{{link-de|边境总督|Markgraf}}", "出任边境总督"),
         ("de", "das {{lang|en|word}} {{\"|Wort}}", "das word „Wort“"),
         ("ru", "город {{нп5|Бат|Бат|en|Bath}} и {{nobr|5 км}}", "город Бат и 5 км"),
         ("it", "vasta {{M|892|ul=km}}", "vasta 892 km"),
@@ -170,6 +183,11 @@ def test_formulae_and_code_can_be_dropped():
 def test_kept_table_is_a_line_per_row():
     wikitext = '{| class="x"\n|+ Cups\n! Size !! Price\n|-\n| style="a" | big || [[a|5]]\n|}'
     assert clean(wikitext, rules(tables=True)) == "Cups\nSize | Price\nbig | 5"
+
+
+def test_kept_cell_loses_attributes_whose_bar_a_template_brings():
+    wikitext = '{|\n| Ann || colspan="2" {{yes}} || width = 5 || E = mc\n|}'
+    assert clean(wikitext, rules(tables=True)) == "Ann | | | E = mc"
 
 
 def test_patterns_take_the_first_argument_that_is_there():

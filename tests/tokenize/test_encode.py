@@ -1,3 +1,4 @@
+import shutil
 import sys
 
 import numpy as np
@@ -8,10 +9,11 @@ from tokenizers import Tokenizer
 
 from gristmill.commit import read_receipt
 from gristmill.errors import UserError
+from gristmill.report.encoding import encoding_summary, encoding_text
 from gristmill.tokenize import encode as encode_module
 from gristmill.tokenize import engines, fast_engines
 from gristmill.tokenize.encode import Encode
-from gristmill.tokenize.encoded import FOLDER, EncodedShard
+from gristmill.tokenize.encoded import FOLDER, EncodedShard, EncodedSource, check_checksum
 from gristmill.tokenize.engines import Checked, Unusable, open_engine, pieces
 from gristmill.tokenize.tokenizer_file import TokenizerFile
 from tests.stages import run_phases, write_shard
@@ -144,10 +146,14 @@ def tokenizers(tmp_path_factory) -> dict[str, TokenizerFile]:
 
 
 @pytest.mark.parametrize("name", ["byte_bpe", "falcon", "gpt2", "llama", "tiktoken"])
-@pytest.mark.parametrize("engine", ["fastokens", "gigatoken"])
+@pytest.mark.parametrize("engine", ["gristmill", "fastokens", "gigatoken"])
 def test_a_fast_engine_gives_the_ids_of_the_reference_or_is_passed_over(tokenizers, name, engine):
     pytest.importorskip(engine)
-    reads = {"fastokens": ("byte_bpe", "falcon", "gpt2"), "gigatoken": ("byte_bpe", "gpt2", "llama", "tiktoken")}
+    reads = {
+        "gristmill": ("falcon",),
+        "fastokens": ("byte_bpe", "falcon", "gpt2"),
+        "gigatoken": ("byte_bpe", "gpt2", "llama", "tiktoken"),
+    }
     file = tokenizers[name]
     if name not in reads[engine]:
         with pytest.raises(Unusable) as found:
@@ -215,6 +221,9 @@ def test_without_the_fast_libraries_the_reference_encodes(tmp_path, tokenizer_js
     counts = read_receipt(str(tmp_path / FOLDER), corpus["web"][0].name).counts
     assert counts["engine.tokenizers"] == 1
     assert counts["passed_over.fastokens.not_installed"] == 1
+    text = encoding_text(encoding_summary([{"counts": counts}], {"tokenizer": {"bos": None, "eos": "<|endoftext|>"}}))
+    assert "encoded by tokenizers (1 shard)\n  not by fastokens (1 shard): it is not installed" in text
+    assert "pip install 'gristmill[fast]'" in text
     with pytest.raises(UserError, match=r"fastokens cannot be used .*: it is not installed"):
         Encode(tokenizer=tokenizer_json, engine="fastokens").check()
 
@@ -243,3 +252,23 @@ def test_ranges_of_ids_are_copied_to_their_places(folders, corpus):
         out = np.zeros(10, np.uint16)
         shard.copy_ids(np.array([5, 40]), np.array([4, 6]), out, np.array([6, 0]))
     assert out.tolist() == [*ids[40:46], *ids[5:9]]
+
+
+@pytest.mark.parametrize(
+    ("size", "says"), [(None, "missing"), (10, "10 bytes, its receipt says"), (-1, "its checksum is")]
+)
+def test_a_missing_cut_or_changed_encoded_shard_is_named(tmp_path, folders, corpus, size, says):
+    node = tmp_path / "encode.web"
+    shutil.copytree(folders["encode.web"], node)
+    name = corpus["web"][0].name
+    path = node / FOLDER / f"{name}.ids"
+    content = path.read_bytes()
+    path.unlink()
+    if size is not None:
+        path.write_bytes(content[:size] + (b"xx" if size < 0 else b"")[: len(content) - len(content[:size])])
+    file = next(file for file in read_receipt(str(node / FOLDER), name).files if file.name.endswith(".ids"))
+    with pytest.raises(UserError, match=rf"{name}.ids: {says}"):
+        check_checksum(str(node), file)
+    if says != "its checksum is":  # packing looks at sizes, `gristmill verify` at every byte
+        with pytest.raises(UserError, match=rf"{name}.ids: {says}"):
+            EncodedSource.read("web", str(node), (name,))

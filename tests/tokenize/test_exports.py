@@ -87,7 +87,8 @@ def test_megatron_byte_by_byte(shards, exported, stream, lengths):
 
 
 def test_megatron_reads_it(shards, exported, stream, lengths):
-    indexed = pytest.importorskip("megatron.core.datasets.indexed_dataset")
+    why = "Megatron Core is not installed: pip install megatron-core"
+    indexed = pytest.importorskip("megatron.core.datasets.indexed_dataset", reason=why, exc_type=ImportError)
     for label, ids, own in zip(labels(shards), stream, lengths, strict=True):
         data = indexed.IndexedDataset(f"{exported['megatron']}/{label}")
         assert [len(data[k]) for k in range(len(data))] == own
@@ -112,6 +113,38 @@ def test_dolma_maps_and_lists_every_document(shards, exported, stream, lengths):
         assert [int(end) - int(start) for start, end, *_ in rows] == own
         assert int(rows[-1][1]) == len(ids)
         assert all(row[3] in ("web", "books") and len(row[2]) == 32 for row in rows)
+
+
+def test_olmo_core_reads_it(shards, exported, stream, lengths, tmp_path):
+    why = "OLMo-core is not installed: pip install ai2-olmo-core (it needs torch below 2.14)"
+    data = pytest.importorskip("olmo_core.data.numpy_dataset", reason=why, exc_type=ImportError)
+    indices = pytest.importorskip("olmo_core.data.utils", reason=why, exc_type=ImportError)
+    about = shards.index["tokenizer"]
+    paths = [f"{exported['dolma']}/{label}.npy" for label in labels(shards)]
+    dataset = data.NumpyFSLDataset(
+        *paths,
+        sequence_length=16,
+        pad_token_id=about["pad_id"],
+        eos_token_id=about["eos_id"],
+        vocab_size=about["vocabulary"],
+        dtype=np.dtype(shards.index["dtype"]).type,
+    )
+    dataset.work_dir = tmp_path
+    expected = np.concatenate([ids[: len(ids) // 16 * 16] for ids in stream])  # it drops what fills no sequence
+    found = np.concatenate([dataset[k]["input_ids"].numpy() for k in range(len(dataset))])
+    assert found.tolist() == expected.tolist()
+    for path, own in zip(paths, lengths, strict=True):
+        assert [end - start for start, end in indices.iter_document_indices(path, use_array_if_local=False)] == own
+
+
+def test_olmo_reads_it(shards, exported, stream):
+    why = "OLMo is not installed: pip install ai2-olmo"
+    memmap = pytest.importorskip("olmo.data.memmap_dataset", reason=why, exc_type=ImportError)
+    paths = [f"{exported['dolma']}/{label}.npy" for label in labels(shards)]
+    dataset = memmap.MemMapDataset(*paths, chunk_size=16, memmap_dtype=np.dtype(shards.index["dtype"]).type)
+    expected = np.concatenate([ids[: len(ids) // 16 * 16] for ids in stream])
+    found = np.concatenate([dataset[k]["input_ids"].numpy() for k in range(len(dataset))])
+    assert found.tolist() == expected.tolist()
 
 
 def test_datatrove_reads_it(shards, exported, stream, lengths):
@@ -164,7 +197,8 @@ def test_mds_byte_by_byte(shards, exported):
 
 
 def test_mosaicml_reads_it(shards, exported):
-    mds = pytest.importorskip("streaming.base.format.mds.reader", exc_type=ImportError)
+    why = "MosaicML's streaming is not installed: pip install mosaicml-streaming (it needs numpy below 2.2)"
+    mds = pytest.importorskip("streaming.base.format.mds.reader", reason=why, exc_type=ImportError)
     index = json.loads(Path(f"{exported['mds']}/index.json").read_text())
     found = []
     for about in index["shards"]:

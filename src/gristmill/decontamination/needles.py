@@ -16,6 +16,7 @@ from typing import IO
 import numpy as np
 
 from gristmill.decontamination.evaluation_sets import EvaluationRow, EvaluationSet, read_rows
+from gristmill.decontamination.tokenizer_tokens import TokenizerTokens
 from gristmill.errors import UserError
 from gristmill.kernels.folded_tokens import Folding, fold, tokens_of
 from gristmill.kernels.text import Texts
@@ -105,11 +106,13 @@ class Needles:
         return cls(NeedleReading(**about["reading"]), tuple(about["sets"]), about["window"], **arrays)
 
 
-def make_needles(sets: Mapping[str, EvaluationSet], reading: NeedleReading) -> Needles:
-    """The needles of evaluation sets. Raises UserError when a set gives none."""
+def make_needles(
+    sets: Mapping[str, EvaluationSet], reading: NeedleReading, tokenizer: TokenizerTokens | None = None
+) -> Needles:
+    """The needles of evaluation sets, of a tokenizer's tokens if there is one. Raises UserError when a set gives none."""
     from gristmill.kernels.needle_search import needle_keys
 
-    parts = [_SetNeedles.of(evaluation, name, reading) for name, evaluation in sets.items()]
+    parts = [_SetNeedles.of(evaluation, name, reading, tokenizer) for name, evaluation in sets.items()]
     bases = np.cumsum([0, *(len(part.tokens) for part in parts)])
     tokens = np.concatenate([part.tokens for part in parts])
     starts = np.concatenate([part.starts + base for part, base in zip(parts, bases, strict=False)])
@@ -156,7 +159,9 @@ class _SetNeedles:
         return len(self.row_ends)
 
     @classmethod
-    def of(cls, evaluation: EvaluationSet, name: str, reading: NeedleReading) -> _SetNeedles:
+    def of(
+        cls, evaluation: EvaluationSet, name: str, reading: NeedleReading, tokenizer: TokenizerTokens | None
+    ) -> _SetNeedles:
         from gristmill.kernels.needle_search import distinct_tokens
 
         sequences: list[tuple[int, int, int]] = []  # row, parts of context, parts
@@ -167,7 +172,8 @@ class _SetNeedles:
                 sequences.append((row, len(context), len(context) + len(searched)))
                 texts += [*context, *searched]
             texts_up_to.append(len(texts))
-        folded = tokens_of(Texts.from_strings(texts), fold(reading.folding))
+        found_texts = Texts.from_strings(texts)
+        folded = tokens_of(found_texts, fold(reading.folding)) if tokenizer is None else tokenizer.of(found_texts)
         starts: list[np.ndarray] = []
         lengths: list[np.ndarray] = []
         rows: list[np.ndarray] = []
@@ -186,7 +192,7 @@ class _SetNeedles:
             many = distinct_tokens(folded.hashes, columns[0], columns[1], reading.min_distinct) >= reading.min_distinct
             columns = [column[many] for column in columns]
         if not columns or not len(columns[0]):
-            unit = "characters" if reading.folding == "characters" else "words"
+            unit = "characters" if reading.folding == "characters" else "tokens" if tokenizer else "words"
             files = ", ".join(evaluation.files)
             raise UserError(
                 f"evaluation set {name}: nothing to search for, none of {len(texts_up_to):,} rows in {files} has "

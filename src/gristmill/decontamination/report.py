@@ -16,11 +16,13 @@ from gristmill.decontamination.evaluation_sets import EvaluationSet
 from gristmill.decontamination.layer import EXCERPT
 from gristmill.decontamination.needles import NeedleReading, Needles, make_needles
 from gristmill.decontamination.search import FIRST_ROOM, MakeNeedles, evaluation_counts, read_needles
-from gristmill.dedup.shuffle import ShufflePlan, numbered
+from gristmill.decontamination.tokenizer_tokens import TokenizerTokens
+from gristmill.dedup.records import numbered
+from gristmill.dedup.shuffle import ShufflePlan
 from gristmill.errors import UserError
-from gristmill.kernels.folded_tokens import fold, tokens_of
+from gristmill.kernels.folded_tokens import FoldedTokens, fold, tokens_of
 from gristmill.kernels.text import Texts
-from gristmill.stage import Phase, PhasedStage, Scope, Task, setting
+from gristmill.stage import Location, Phase, PhasedStage, Scope, Task, setting
 
 ROWS = pa.schema(
     [
@@ -53,8 +55,8 @@ class ContaminationReport(PhasedStage):
 
     A token is contaminated when it lies in a run of `min_tokens` tokens or more that row and document share, but for
     `skips` places at most, none of them among the first `seed_tokens` or at the end. A row is clean below 20 % of its
-    tokens and dirty from 80 % on. Tokens are lower-cased words without punctuation, where Llama 2's are those of its
-    tokenizer.
+    tokens and dirty from 80 % on. Tokens are lower-cased words without punctuation, or those of `tokenizer`, as Llama 2's
+    are; the fields of a row are then tokenised one by one.
 
     `rows.parquet` has every evaluation row, `<group>.matches.parquet` every match; sums are in the summary.
     """
@@ -66,6 +68,11 @@ class ContaminationReport(PhasedStage):
         11, "least length of a match", source="Llama 2, appendix A.6: longer than 10 [B]", unit="tokens", ge=2
     )
     seed_tokens: int = setting(10, "tokens at the beginning that all agree", source="Llama 2 [B]", unit="tokens", ge=2)
+    tokenizer: Location | None = setting(
+        None,
+        "a tokenizer.json, SentencePiece .model or .tiktoken file whose tokens are counted; null: words",
+        source="Llama 2 counts tokens of its tokenizer [B]",
+    )
     skips: int = setting(4, "places behind them that may differ", source="Llama 2 [B]", unit="tokens", ge=0)
     clean_below: float = setting(0.2, "share below which a row is clean", source="Llama 2 [B]", ge=0, le=1)
     dirty_from: float = setting(0.8, "share from which on a row is dirty", source="Llama 2 [B]", ge=0, le=1)
@@ -77,22 +84,32 @@ class ContaminationReport(PhasedStage):
     def check(self) -> None:
         if self.seed_tokens > self.min_tokens:
             raise UserError("contamination_report: seed_tokens is more than min_tokens")
-        make_needles(self.sets, self.needle_reading)
+        make_needles(self.sets, self.needle_reading, self._tokens())
+
+    def _tokens(self) -> TokenizerTokens | None:
+        return None if self.tokenizer is None else TokenizerTokens(self.tokenizer)
 
     def warm(self) -> None:
-        needles = make_needles(self.sets, self.needle_reading)
-        finder = MatchFinder(needles, self.min_tokens, self.skips)
+        needles = make_needles(self.sets, self.needle_reading, self._tokens())
+        finder = MatchFinder(needles, self.min_tokens, self.skips, self._tokens())
         finder.find(Batch(0, 1, Texts.from_strings(["warm"])))
 
     def phases(self, scope: Scope) -> Iterator[Phase]:
         if not scope.shards:
             return
-        needles = scope.phase("needles", [MakeNeedles("needles", self.sets, self.needle_reading)])
+        needles = scope.phase("needles", [MakeNeedles("needles", self.sets, self.needle_reading, self.tokenizer)])
         yield needles
         search = scope.phase(
             "search",
             [
-                MarkRows(numbered(number), scope.shards[start:stop], needles.folder, self.min_tokens, self.skips)
+                MarkRows(
+                    numbered(number),
+                    scope.shards[start:stop],
+                    needles.folder,
+                    self.min_tokens,
+                    self.skips,
+                    self.tokenizer,
+                )
                 for number, (start, stop) in enumerate(ShufflePlan.of(scope, 1).groups)
             ],
         )
@@ -105,8 +122,8 @@ class ContaminationReport(PhasedStage):
 class MatchFinder:
     """Matches of batches with evaluation rows; `marked` bool (tokens,) collects which evaluation tokens any of them holds."""
 
-    def __init__(self, needles: Needles, least: int, skips: int) -> None:
-        self._needles, self._least, self._skips = needles, least, skips
+    def __init__(self, needles: Needles, least: int, skips: int, tokenizer: TokenizerTokens | None = None) -> None:
+        self._needles, self._least, self._skips, self._tokenizer = needles, least, skips, tokenizer
         self._tables = needles.tables
         self._rows = needles.place_rows + needles.first_rows[needles.place_sets]
         self._places = needles.row_first[self._rows] + needles.place_tokens
@@ -121,7 +138,10 @@ class MatchFinder:
         from gristmill.kernels.skip_matches import mark_matches
 
         needles, keep = self._needles, batch.keep
-        folded = tokens_of(batch.texts, fold(needles.reading.folding))
+        if self._tokenizer is None:
+            folded = tokens_of(batch.texts, fold(needles.reading.folding))
+        else:
+            folded = self._tokenizer.of(batch.texts, keep)
         parts = [np.empty((0, 5), np.int64)]
         row = 0
         while row < batch.rows:
@@ -149,12 +169,21 @@ class MatchFinder:
             elif row == at:
                 self._found = np.empty((4 * len(self._found), 5), np.int64)
         found = np.concatenate(parts)
-        first = folded.first[found[:, 0]]
-        offsets = batch.texts.offsets[found[:, 0]]
-        starts = folded.starts[first + found[:, 1]] - offsets
-        ends = folded.ends[first + found[:, 2] - 1] - offsets
+        starts, ends = self._bytes(batch.texts, folded, found)
         sizes = found[:, 2] - found[:, 1]
         return np.stack([found[:, 0], starts, ends, found[:, 3], found[:, 4], sizes], axis=1)
+
+    def _bytes(self, texts: Texts, folded: FoldedTokens, found: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Where each match begins and ends in its text. A tokenizer is asked again, for the few texts that have any."""
+        if self._tokenizer is None:
+            first, offsets = folded.first[found[:, 0]], texts.offsets[found[:, 0]]
+            return folded.starts[first + found[:, 1]] - offsets, folded.ends[first + found[:, 2] - 1] - offsets
+        starts, ends = np.empty(len(found), np.int64), np.empty(len(found), np.int64)
+        for row in np.unique(found[:, 0]).tolist():
+            mine = found[:, 0] == row
+            token_starts, token_ends = self._tokenizer.spans(texts[row])
+            starts[mine], ends[mine] = token_starts[found[mine, 1]], token_ends[found[mine, 2] - 1]
+        return starts, ends
 
 
 @dataclass(frozen=True)
@@ -166,10 +195,12 @@ class MarkRows(Task):
     folder: str  # of the needles
     min_tokens: int
     skips: int
+    tokenizer: str | None
 
     def run(self, commit: Commit) -> None:
         needles = read_needles(self.folder)
-        finder = MatchFinder(needles, self.min_tokens, self.skips)
+        tokens = TokenizerTokens(self.tokenizer) if self.tokenizer else None
+        finder = MatchFinder(needles, self.min_tokens, self.skips, tokens)
         with pq.ParquetWriter(commit.path(self.name + ".matches.parquet"), MATCHES, compression="zstd") as writer:
             for shard in self.shards:
                 for batch in shard.batches(("id",), texts=True):

@@ -23,6 +23,7 @@ from gristmill.commit import Commit
 from gristmill.dataset import Batch, ShardRef
 from gristmill.decontamination.evaluation_sets import EvaluationSet
 from gristmill.decontamination.needles import NeedleReading, Needles, make_needles
+from gristmill.decontamination.tokenizer_tokens import TokenizerTokens
 from gristmill.stage import Task
 
 NEEDLES, DOCUMENTS = "needles.npz", "documents.npy"
@@ -117,9 +118,10 @@ class MakeNeedles(Task):
     name: str
     sets: Mapping[str, EvaluationSet]
     reading: NeedleReading
+    tokenizer: str | None = None  # location
 
     def run(self, commit: Commit) -> None:
-        needles = make_needles(self.sets, self.reading)
+        needles = make_needles(self.sets, self.reading, TokenizerTokens(self.tokenizer) if self.tokenizer else None)
         with open(commit.path(NEEDLES), "wb") as stream:
             needles.write(stream)
         for number, name in enumerate(needles.sets):

@@ -10,7 +10,8 @@ from gristmill.decontamination.layer import VALUES, Action, DecontaminationLayer
 from gristmill.decontamination.needles import NeedleReading, make_needles
 from gristmill.decontamination.search import CountDocuments, MakeNeedles, Search
 from gristmill.dedup.loss import LossLimit
-from gristmill.dedup.shuffle import ShufflePlan, numbered
+from gristmill.dedup.records import numbered
+from gristmill.dedup.shuffle import ShufflePlan
 from gristmill.errors import UserError
 from gristmill.stage import GlobalStage, Phase, Scope, Task, setting
 

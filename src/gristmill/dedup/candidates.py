@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from gristmill.commit import Commit
-from gristmill.dedup.shuffle import RangeReader, row_type
+from gristmill.dedup.records import RangeReader, row_type
 from gristmill.stage import Task
 
 
@@ -61,10 +61,12 @@ class MatchCandidates(Task):
         keys: list[np.ndarray] = []
         rows: list[np.ndarray] = []
         held = 0
-        for found, _, places in self.records.parts():
-            for start in range(0, len(found), most):
-                keys.append(found[start : start + most])
-                rows.append(places[start : start + most])
+        kind = row_type(self.records.all_rows)
+        for piece in self.records.pieces():
+            for start in range(0, len(piece.keys), most):
+                part = piece.part(start, start + most)
+                keys.append(part.keys)
+                rows.append(part.global_rows(kind))
                 held += len(keys[-1])
                 if held >= most:
                     yield np.concatenate(keys), np.concatenate(rows)

@@ -13,7 +13,7 @@ from gristmill.commit import Commit
 from gristmill.dataset import LayerWriter, ShardRef, drop_reasons, layer_schema
 from gristmill.dedup.clusters import KNOWN_TYPE, SIZE_TYPE, read_rows
 from gristmill.dedup.key_index import NAME_TYPE
-from gristmill.dedup.shuffle import row_type
+from gristmill.dedup.records import row_type
 from gristmill.stage import Task
 
 CLUSTER_VALUES = pa.schema(

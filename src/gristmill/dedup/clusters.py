@@ -1,10 +1,10 @@
 """From edges between rows to clusters: who survives for whom, how many they are, and which are known from earlier runs.
 
-    cluster: one task → clusters (the survivor of every row), sizes, known, shards.arrow, known.arrow
+    cluster: one task → clusters (the survivor of every row), sizes, known, joint, shards.arrow, known.arrow
 
 `clusters`, `sizes` and `known` are plain little-endian arrays over all rows in global order, memory-mapped while they
 are made, so that a shard's part is one short read. `known` is there only where earlier indexes are: the row, in their numbering,
-of the first document of theirs that the row's cluster meets, or -1.
+of the document of theirs that survives for this one, or -1. `joint` is as `known_clusters` says.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ import pyarrow as pa
 from gristmill import storage
 from gristmill.commit import Commit
 from gristmill.dedup.key_index import INDEX_SHARDS, NAME_TYPE, KeyIndex
-from gristmill.dedup.shuffle import read_edges, row_type
+from gristmill.dedup.match import read_edges
+from gristmill.dedup.records import row_type
 from gristmill.stage import Task
 
 SHARDS_SCHEMA = pa.schema([("source", NAME_TYPE), ("shard", pa.string()), ("first_row", pa.int64())])
@@ -57,6 +58,8 @@ class Cluster(Task):
     scores: Scores | None = None  # where another than the first survives
     known: tuple[KeyIndex, ...] = ()
     hits: tuple[str, tuple[str, ...]] | None = None  # folder and tasks that wrote hits in the known indexes
+    bridges: bool = False  # whether rows may connect documents of the indexes that share no key
+    joins: tuple[str, tuple[str, ...]] | None = None  # folder and tasks that wrote what several indexes share
 
     def run(self, commit: Commit) -> None:
         from gristmill.kernels.union_find import flatten, unite
@@ -71,7 +74,9 @@ class Cluster(Task):
         flatten(parents, sizes)
         if self.scores is not None:
             self._choose_best(parents, self.scores, commit)
-        known = self._known(parents, commit) if self.known else None
+        known = None
+        if self.known:
+            known = self._joint(parents, commit) if self.bridges else self._known(parents, commit)
         count_losses(parents, sizes, known, self.sources, self.rows, commit)
         self._write_shards(commit)
         for array in (parents, sizes, known):
@@ -92,6 +97,21 @@ class Cluster(Task):
         replace_roots(parents, best)
         for name in scratch:
             commit.forget(name)
+
+    def _joint(self, parents: np.ndarray, commit: Commit) -> np.ndarray:
+        """The first row of all that each row is connected with, if it is of an index."""
+        from gristmill.dedup.known_clusters import joint_clusters
+
+        assert self.hits is not None
+        joint = joint_clusters(commit.path("joint"), self.known, parents, self.hits, self.joins)
+        before = len(joint) - len(parents)
+        known = mapped(commit.path("known"), KNOWN_TYPE, len(parents))
+        for start in range(0, len(known), CHUNK):
+            roots = joint[before + start : before + start + CHUNK][: len(known) - start].astype(np.int64)
+            known[start : start + len(roots)] = np.where(roots < before, roots, -1)
+        if isinstance(joint, np.memmap):
+            joint.flush()
+        return known
 
     def _known(self, parents: np.ndarray, commit: Commit) -> np.ndarray:
         """The first known row each row's cluster meets; parents are the first rows of their clusters."""

@@ -18,7 +18,7 @@ from gristmill import storage
 from gristmill.commit import Commit
 from gristmill.dedup.clusters import CHUNK, SIZE_TYPE, count_losses, mapped, read_rows
 from gristmill.dedup.fetch import Group, Payload, read_answers
-from gristmill.dedup.shuffle import numbered, row_type
+from gristmill.dedup.records import numbered, row_type
 from gristmill.stage import Task
 
 

@@ -12,7 +12,8 @@ from gristmill.dedup.compare import Measure, Settle, Similarities, Verify
 from gristmill.dedup.fetch import Answer, Ask, AskCandidates, AskSurvivors, Group
 from gristmill.dedup.key_index import KeyIndex
 from gristmill.dedup.keyed import KeyedDedup
-from gristmill.dedup.shuffle import RangeReader, ShufflePlan, numbered
+from gristmill.dedup.records import RangeReader, numbered
+from gristmill.dedup.shuffle import ShufflePlan
 from gristmill.stage import Phase, Scope, Task
 
 
@@ -40,7 +41,9 @@ class ComparedDedup(KeyedDedup):
         """A member less like its survivor than this stays; None lets all fall."""
 
     def _plan(self, scope: Scope, known: int) -> ShufflePlan:
-        return ShufflePlan.of(scope, self.keys_per_row, known, whole=self.candidates is not None)
+        if self.candidates is None:
+            return super()._plan(scope, known)
+        return ShufflePlan.of(scope, self.keys_per_row, known, whole=True)
 
     def _partitions(self, scope: Scope, plan: ShufflePlan, *, pass_all: bool = False) -> list[Task]:
         return super()._partitions(scope, plan, pass_all=self.candidates is not None)

@@ -33,7 +33,7 @@ class Containment(ComparedDedup):
 
     kind = "containment"
     rules = ("contained",)
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     overlap: float = setting(
         0.9,
         "a document falls when at least this share of its n-grams stands in its survivor",
@@ -116,7 +116,7 @@ class Containment(ComparedDedup):
         from gristmill.kernels.hashing import mix_all
 
         hashes, first = list_parts(batch.column(self.key_columns[0]))
-        rows = np.repeat(np.arange(batch.rows, dtype=np.uint32), np.diff(first))
+        rows = np.repeat(np.arange(batch.rows), np.diff(first))
         kept = batch.keep[rows]
         return Records(rows[kept], mix_all(hashes[kept]))  # samples are small numbers: mixed they fall into all ranges
 

@@ -27,7 +27,7 @@ from gristmill import storage
 from gristmill.commit import Commit
 from gristmill.dataset import Batch, ShardRef
 from gristmill.dedup.clusters import read_rows
-from gristmill.dedup.shuffle import numbered, row_type
+from gristmill.dedup.records import numbered, row_type
 from gristmill.stage import Task
 
 

@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from gristmill.commit import Commit, read_receipt
 from gristmill.dedup.key_index import FORMAT, INDEX, INDEX_SHARDS, SHARDS, KeyIndex
-from gristmill.dedup.shuffle import RangeReader
+from gristmill.dedup.records import RangeReader
 from gristmill.stage import Task
 
 
@@ -26,11 +26,11 @@ class WriteIndex(Task):
     def run(self, commit: Commit) -> None:
         keys, checks, rows = self.records.read()
         rows = rows.astype(np.int64) + self.first_row
-        if self.carried:
-            known = KeyIndex.read_all(self.carried, self.records.part, self.records.tasks)
-            keys, rows = np.concatenate([known.keys, keys]), np.concatenate([known.rows, rows])
-            if checks is not None and known.checks is not None:
-                checks = np.concatenate([known.checks, checks])
+        known = [part for index in self.carried for part in index.part(self.records.part, self.records.tasks)]
+        keys = np.concatenate([*(part.keys for part in known), keys])
+        rows = np.concatenate([*(part.rows for part in known), rows])
+        if checks is not None:
+            checks = np.concatenate([*(part.checks for part in known if part.checks is not None), checks])
         order = np.argsort(keys, kind="stable") if checks is None else np.lexsort((checks, keys))
         keys, rows = keys[order], rows[order]
         new = np.ones(len(keys), bool)
@@ -51,11 +51,12 @@ class DescribeIndex(Task):
 
     name: str
     folder: str
-    parts: tuple[str, ...]  # tasks that wrote the ranges
+    parts: tuple[str, ...]  # tasks that wrote the ranges, and the clusters
     kind: str
     keys: str  # JSON of the settings that make keys
     checked: bool
     label: str  # what this run's shards are known by: the fingerprint of the stage
+    ranges: int
     carried: tuple[KeyIndex, ...]
     sources: tuple[str, ...]
     shards: tuple[str, ...]
@@ -89,7 +90,7 @@ class DescribeIndex(Task):
             "kind": self.kind,
             "keys": json.loads(self.keys),
             "label": self.label,
-            "ranges": len(self.parts),
+            "ranges": self.ranges,
             "rows": first + sum(self.rows),
             "records": records,
             "files": files,

@@ -4,13 +4,15 @@
 
 A folder `index` stands for itself: copy it anywhere, or leave it where it is. `<range>.keys` holds the keys of a range,
 ascending (uint64), as many checks (uint64, where keys alone are not proof enough) and as many rows (int64). Rows number
-the documents of all shards in `shards.arrow`. `index.json` says what the keys are, and is written last.
+the documents of all shards in `shards.arrow`. Where a document has several keys, `clusters` holds the root of each document's
+cluster, the smallest row of it (uint32, or int64 from 2^32 documents on), and `kept` a byte, 1 for documents their run kept.
+`index.json` says what the keys are, and is written last.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -23,6 +25,7 @@ from gristmill.errors import UserError
 FORMAT = 1
 INDEX = "index.json"
 SHARDS = "shards.arrow"
+CLUSTERS, KEPT = "clusters", "kept"
 NAME_TYPE = pa.dictionary(pa.int32(), pa.string())
 INDEX_SHARDS = pa.schema(
     [("index", NAME_TYPE), ("source", NAME_TYPE), ("shard", pa.string()), ("first_row", pa.int64())]
@@ -30,7 +33,7 @@ INDEX_SHARDS = pa.schema(
 
 
 class IndexPart(NamedTuple):
-    """Keys of a range, ascending within each index; checks or None; rows in the numbering of all indexes, int64."""
+    """Keys of a range, ascending; checks or None; rows in the numbering of all indexes, int64."""
 
     keys: np.ndarray
     checks: np.ndarray | None
@@ -39,7 +42,9 @@ class IndexPart(NamedTuple):
     def range(self, part: int, ranges: int) -> IndexPart:
         """Those of a smaller range."""
         first, last = range_bounds(part, ranges)
-        inside = (self.keys >= np.uint64(first)) & (self.keys <= np.uint64(last))
+        inside = slice(
+            int(np.searchsorted(self.keys, np.uint64(first))), int(np.searchsorted(self.keys, np.uint64(last), "right"))
+        )
         return IndexPart(self.keys[inside], None if self.checks is None else self.checks[inside], self.rows[inside])
 
 
@@ -52,6 +57,7 @@ class KeyIndex:
     checked: bool
     rows: int  # documents it numbers
     records: int
+    clustered: bool = False  # holds the clusters its run found
     first_row: int = 0  # its documents' first number among those of all indexes that are read
 
     @classmethod
@@ -75,7 +81,7 @@ class KeyIndex:
                 hint="an index can be checked against only with the settings that made it",
             )
         folder = location.removesuffix("/" + INDEX)
-        return cls(folder, found["ranges"], checked, found["rows"], found["records"])
+        return cls(folder, found["ranges"], checked, found["rows"], found["records"], CLUSTERS in found["files"])
 
     def part(self, part: int, ranges: int) -> Iterator[IndexPart]:
         """The keys of range `part` of `ranges`, file by file."""
@@ -85,23 +91,10 @@ class KeyIndex:
                 data = stream.read()
             count = len(data) // (24 if self.checked else 16)
             keys = np.frombuffer(data, "<u8", count)
-            inside = slice(
-                int(np.searchsorted(keys, np.uint64(first))), int(np.searchsorted(keys, np.uint64(last), "right"))
-            )
-            checks = np.frombuffer(data, "<u8", count, offset=8 * count)[inside] if self.checked else None
-            rows = np.frombuffer(data, "<i8", count, offset=(16 if self.checked else 8) * count)[inside]
-            yield IndexPart(keys[inside], checks, rows + self.first_row)
-
-    @staticmethod
-    def read_all(indexes: Sequence[KeyIndex], part: int, ranges: int) -> IndexPart:
-        """The keys of a range from all indexes, the earliest first."""
-        found = [piece for index in indexes for piece in index.part(part, ranges)]
-        checks = [piece.checks for piece in found if piece.checks is not None]
-        return IndexPart(
-            np.concatenate([piece.keys for piece in found] or [np.empty(0, np.uint64)]),
-            np.concatenate(checks) if checks else (np.empty(0, np.uint64) if any(i.checked for i in indexes) else None),
-            np.concatenate([piece.rows for piece in found] or [np.empty(0, np.int64)]),
-        )
+            checks = np.frombuffer(data, "<u8", count, offset=8 * count) if self.checked else None
+            rows = np.frombuffer(data, "<i8", count, offset=(16 if self.checked else 8) * count)
+            inside = IndexPart(keys, checks, rows).range(part, ranges)
+            yield inside._replace(rows=inside.rows + self.first_row)
 
     def shards(self) -> pa.Table:
         """Index, source, name and first row of every shard it numbers, in the numbering of all indexes."""

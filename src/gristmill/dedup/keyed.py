@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from abc import abstractmethod
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
@@ -15,8 +16,11 @@ from gristmill.dedup.cluster_layer import CLUSTER_VALUES, ClusterLayer, Evidence
 from gristmill.dedup.clusters import Cluster, Scores
 from gristmill.dedup.index_tasks import DescribeIndex, WriteIndex
 from gristmill.dedup.key_index import KeyIndex, find_index
+from gristmill.dedup.known_clusters import JoinIndexes, WriteClusters, WriteSuperseded
 from gristmill.dedup.loss import LossLimit, counts_by_source
-from gristmill.dedup.shuffle import Match, Partition, RangeReader, Records, ShufflePlan, numbered
+from gristmill.dedup.match import Match, MatchAll, warm_match
+from gristmill.dedup.records import RangeReader, numbered
+from gristmill.dedup.shuffle import Partition, Records, ShufflePlan
 from gristmill.dedup.survivor import SurvivorRule
 from gristmill.stage import GlobalStage, Location, LocationText, Phase, Scope, Task, setting
 
@@ -28,7 +32,7 @@ class KeyedDedup(SurvivorRule, LossLimit, GlobalStage):
 
     provides = CLUSTER_VALUES
     rules = ("duplicate",)
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     checked: ClassVar[bool] = False  # records carry a second number that must be equal too
     index: Literal["none", "own", "all"] = setting(
         "none",
@@ -53,6 +57,16 @@ class KeyedDedup(SurvivorRule, LossLimit, GlobalStage):
     @abstractmethod
     def records(self, batch: Batch) -> Records:
         """The keys of every document of the batch that takes part, in row order."""
+
+    @property
+    def bridges(self) -> bool:
+        """Whether a document may connect others that share no key: it then has several keys."""
+        return self.keys_per_row > 1
+
+    @property
+    def leaves_clusters(self) -> bool:
+        """Whether its index says which documents were connected; only where shared keys alone decide about that."""
+        return self.bridges
 
     @property
     def method(self) -> str:
@@ -83,7 +97,7 @@ class KeyedDedup(SurvivorRule, LossLimit, GlobalStage):
         first = 0
         for location in self.against:
             index = KeyIndex.open(location, self.kind, self.key_settings(), self.checked)
-            found.append(KeyIndex(index.folder, index.ranges, index.checked, index.rows, index.records, first))
+            found.append(replace(index, first_row=first))
             first += index.rows
         return tuple(found)
 
@@ -96,16 +110,15 @@ class KeyedDedup(SurvivorRule, LossLimit, GlobalStage):
         self.indexes()
 
     def warm(self) -> None:
-        from gristmill.kernels import hashing, union_find
+        warm_match(self.checked)
+        from gristmill.kernels import union_find
 
-        keys, rows = np.zeros(2, np.uint64), np.arange(2, dtype=np.uint32)
-        places, firsts = hashing.find_repeats(keys, keys if self.checked else None)
-        checks = keys if self.checked else keys[:0]
-        hashing.scatter_by_range(keys, checks, rows, np.zeros(len(hashing.range_counts(keys, 1)), np.int64))
-        edges = np.empty((1, 2), np.uint32)
-        union_find.unique_edges(rows, places, firsts, edges)
+        rows, edges = np.arange(2, dtype=np.uint32), np.zeros((1, 2), np.uint32)
         union_find.unite(rows, np.frombuffer(edges.tobytes(), np.uint32).reshape(-1, 2))
         union_find.flatten(rows, np.empty(2, np.int32))
+        if self.against and self.bridges:
+            union_find.unite(rows, np.zeros((1, 2), np.int64))
+            union_find.find_roots(rows)
 
     # -- phases -------------------------------------------------------------------------------------------------------
 
@@ -114,12 +127,12 @@ class KeyedDedup(SurvivorRule, LossLimit, GlobalStage):
             return
         known = self.indexes()
         plan = self._plan(scope, sum(index.records for index in known))
-        partition = scope.phase("partition", self._partitions(scope, plan))
+        partition = scope.phase("match" if plan.in_memory else "partition", self._partitions(scope, plan))
         yield partition
-        readers = self._readers(scope, plan, partition)
-        edges: Edges = ()
+        readers = () if plan.in_memory else self._readers(scope, plan, partition)
+        edges = _written((partition,))
         hits: tuple[str, tuple[str, ...]] | None = None
-        for phase in self._edges(scope, plan, partition, readers, known):
+        for phase in () if plan.in_memory else self._edges(scope, plan, partition, readers, known):
             yield phase
             names = tuple(task.name for task in phase.tasks)
             if phase.name == "match":
@@ -132,7 +145,14 @@ class KeyedDedup(SurvivorRule, LossLimit, GlobalStage):
         scores = None
         if self.survivor != "first":
             scores = Scores(partition.folder, tuple(task.name for task in partition.tasks))
-        cluster = scope.phase("cluster", [Cluster("clusters", edges, sources, names, scope.rows, scores, known, hits)])
+        joins = None
+        if known and self.bridges and len(known) > 1:
+            parts = [JoinIndexes(numbered(reader.part), known, reader.part, len(readers)) for reader in readers]
+            phase = scope.phase("joins", list(parts))
+            yield phase
+            joins = (phase.folder, tuple(task.name for task in parts))
+        clusters = Cluster("clusters", edges, sources, names, scope.rows, scores, known, hits, self.bridges, joins)
+        cluster = scope.phase("cluster", [clusters])
         yield cluster
         evidence, settled = Evidence(self.method), cluster
         for step in self._evidence(scope, plan, cluster):
@@ -142,12 +162,16 @@ class KeyedDedup(SurvivorRule, LossLimit, GlobalStage):
                 yield step
                 settled = step if step.name == "settle" else settled
         self.stop_on_loss(counts_by_source(partition, "documents."), counts_by_source(settled, "lost."))
+        if known and self.bridges:
+            rows = sum(scope.rows) + sum(index.rows for index in known)
+            yield scope.phase("superseded", [WriteSuperseded("documents", cluster.folder, known, rows)])
         if self.index != "none":
-            yield from self._index(scope, readers, known)
+            yield from self._index(scope, readers, known, cluster)
         yield from self._layers(scope, plan, settled, evidence)
 
     def _plan(self, scope: Scope, known: int) -> ShufflePlan:
-        return ShufflePlan.of(scope, self.keys_per_row, known)
+        written = self.index != "none" or bool(self.against)
+        return ShufflePlan.of(scope, self.keys_per_row, known, written=written)
 
     def _edges(
         self,
@@ -166,6 +190,8 @@ class KeyedDedup(SurvivorRule, LossLimit, GlobalStage):
 
     def _partitions(self, scope: Scope, plan: ShufflePlan, *, pass_all: bool = False) -> list[Task]:
         total, first_rows = sum(scope.rows), scope.first_rows
+        if plan.in_memory:
+            return [MatchAll(numbered(0), self, scope.shards, 0, scope.rows, total, plan)]
         return [
             Partition(
                 numbered(number),
@@ -187,10 +213,14 @@ class KeyedDedup(SurvivorRule, LossLimit, GlobalStage):
             for part in range(plan.ranges // plan.together)
         )
 
-    def _index(self, scope: Scope, readers: tuple[RangeReader, ...], known: tuple[KeyIndex, ...]) -> Iterator[Phase]:
+    def _index(
+        self, scope: Scope, readers: tuple[RangeReader, ...], known: tuple[KeyIndex, ...], cluster: Phase
+    ) -> Iterator[Phase]:
         carried = known if self.index == "all" else ()
         first_row = sum(index.rows for index in carried)
         tasks: list[Task] = [WriteIndex(numbered(reader.part), reader, carried, first_row) for reader in readers]
+        if self.leaves_clusters:
+            tasks.append(WriteClusters("clusters", cluster.folder, sum(scope.rows), known, bool(carried)))
         written = scope.phase("index", tasks)
         yield written
         describe = DescribeIndex(
@@ -201,6 +231,7 @@ class KeyedDedup(SurvivorRule, LossLimit, GlobalStage):
             json.dumps(self.key_settings(), sort_keys=True, default=str),
             self.checked,
             scope.folder.rstrip("/").rpartition("/")[2],
+            len(readers),
             carried,
             tuple(shard.source for shard in scope.shards),
             tuple(shard.name for shard in scope.shards),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from typing import Any, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 import pyarrow as pa
@@ -74,6 +74,7 @@ class MinHash(ComparedDedup):
     """
 
     kind = "minhash"
+    version: ClassVar[int] = 3
     bands: int = setting(14, "bands of a signature", source=_SHAPES, unit="bands", ge=1, le=4096)
     rows: int = setting(8, "hashes a band", source=_SHAPES, unit="hashes", ge=1, le=256)
     n: int = setting(
@@ -152,6 +153,10 @@ class MinHash(ComparedDedup):
         return self.bands
 
     @property
+    def leaves_clusters(self) -> bool:
+        return self.verify is None and self.near_survivor is None
+
+    @property
     def key_columns(self) -> tuple[str, ...]:
         return (f"{self.name}.keys", f"{self.name}.shingles")
 
@@ -196,7 +201,7 @@ class MinHash(ComparedDedup):
         rows = np.flatnonzero(batch.keep & (batch.numbers(shingles_name) > 0))
         keys = fixed_rows(batch.column(keys_name), "<u8")
         keys = keys if len(rows) == len(keys) else keys[rows]
-        return Records(np.repeat(rows.astype(np.uint32), self.bands), keys.reshape(-1))
+        return Records(rows, keys.reshape(-1))
 
     def warm(self) -> None:
         super().warm()

@@ -11,9 +11,9 @@ import pyarrow as pa
 
 from gristmill.commit import Commit
 from gristmill.dataset import Batch, LayerWriter, ShardRef, drop_reasons, layer_schema
+from gristmill.dedup.copy_column import FIRST_COPIES, CopyColumn
 from gristmill.dedup.line_keys import Hash, LineKeys, Reading
-from gristmill.dedup.parts import PartDedup, cuts_array
-from gristmill.dedup.repeats import read_marks
+from gristmill.dedup.parts import MarkedParts, PartDedup, cuts_array
 from gristmill.errors import UserError
 from gristmill.kernels.code_points import code_point_tables
 from gristmill.kernels.text import Texts
@@ -33,7 +33,7 @@ class ParagraphDedup(PartDedup):
 
     kind = "paragraphs"
     rules = ("too_little_left", "too_few_sentences")
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     values = pa.schema(
         [
             pa.field("keys", pa.list_(pa.uint64())),  # of each line; 0 takes no part
@@ -46,6 +46,7 @@ class ParagraphDedup(PartDedup):
             pa.field("lines", pa.int32(), nullable=False),  # 0 in documents dropped before
             pa.field("removed_lines", pa.int32(), nullable=False),
             pa.field("removed_bytes", pa.int64(), nullable=False),
+            pa.field("first_copies", FIRST_COPIES),  # of every removed line; null without any, or where not asked for
         ]
     )
     signal_settings: ClassVar[tuple[str, ...]] = ("reading", "accents", "hash", "min_bytes")
@@ -132,10 +133,22 @@ class ParagraphDedup(PartDedup):
         length = pa.array([0], pa.uint32()).to_numpy()  # read-only, as in a batch
         cut_lines(np.ones(1, bool), np.arange(2), length, length, np.zeros(1, bool))
 
-    def layer_task(self, shard: ShardRef, folder: str, group: str, place: int) -> Task:
-        return CutLayer(
-            shard.name, self.name, self.rules, self.min_left, self.sentences_limit, shard, folder, group, place
-        )
+    @property
+    def part_columns(self) -> tuple[str, ...]:
+        return ("line_bytes",)
+
+    def part_spans(self, first: np.ndarray, *columns: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        return line_spans(first, *columns)
+
+    def layer_task(self, shard: ShardRef, marked: MarkedParts) -> Task:
+        return CutLayer(shard.name, self.name, self.rules, self.min_left, self.sentences_limit, shard, marked)
+
+
+def line_spans(first: np.ndarray, lengths: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Start and end of lines from their bytes, without newlines; one newline lies between two."""
+    before = np.concatenate([[0], np.cumsum(lengths.astype(np.int64) + 1)])
+    starts = before[:-1] - np.repeat(before[first[:-1]], np.diff(first))
+    return starts, starts + lengths
 
 
 @dataclass(frozen=True)
@@ -148,14 +161,12 @@ class CutLayer(Task):
     min_left: int
     min_sentences: int
     shard: ShardRef
-    folder: str  # of the marks
-    group: str
-    place: int  # of the shard in its group
+    marked: MarkedParts
 
     def run(self, commit: Commit) -> None:
         from gristmill.kernels.repeated_lines import cut_lines
 
-        marks = read_marks(self.folder, self.group, self.place)
+        marks, copies = self.marked.read(), self.marked.column()
         prefixed = pa.schema([f.with_name(f"{self.stage}.{f.name}") for f in ParagraphDedup.provides])
         writer = LayerWriter(commit.path(f"{self.name}.parquet"), layer_schema(prefixed, drops=True, cuts=True))
         names = tuple(f"{self.stage}.{name}" for name in ("keys", "line_bytes", "line_characters"))
@@ -183,6 +194,9 @@ class CutLayer(Task):
                 f"{self.stage}.lines": np.where(kept, np.diff(first), 0).astype(np.int32),
                 f"{self.stage}.removed_lines": removed_lines,
                 f"{self.stage}.removed_bytes": removed_bytes,
+                f"{self.stage}.first_copies": self._first_copies(
+                    copies, batch.first_row, first, keys, lengths, removed
+                ),
             }
             drops = drop_reasons(self.stage, self.rules, rules)
             writer.write({**columns, "drop": drops, "cuts": cuts_array(first_cut, starts, ends)})
@@ -192,3 +206,18 @@ class CutLayer(Task):
             commit.count(lines=int(takes_part.sum()), removed_lines=int(removed_lines.sum()))
             commit.count(cut_bytes=int(removed_bytes.sum()))
         writer.close()
+
+    def _first_copies(
+        self,
+        column: CopyColumn,
+        first_row: int,
+        first: np.ndarray,
+        keys: np.ndarray,
+        lengths: np.ndarray,
+        removed: np.ndarray,
+    ) -> pa.Array:
+        gone = np.flatnonzero(removed)
+        rows = np.repeat(np.arange(len(first) - 1), np.diff(first))[gone]
+        starts, ends = line_spans(first, lengths)
+        answers = self.marked.answers(column, first_row, keys[gone]) if self.marked.copies else keys[:0]
+        return column.of(rows, starts[gone], ends[gone], answers, len(first) - 1)

@@ -6,16 +6,16 @@
     gather:    a task per group of shards → <group>.marks
 
 A row has a list of keys (of its lines, say); a 0 takes no part. Every key that takes part has an *ordinal*, its number
-within its group of shards. `marks` is a byte per ordinal, 1 where the key is a repeat: what a shard needs is one
-short read.
+within its group of shards. `marks` is a byte per ordinal, 1 where the key is a repeat, 2 where it is only the first of
+several and these are to be counted: what a shard needs is one short read.
 
 The ordinals of a group are handled in *runs* of equal length. A run marks its own repeats and passes on one *record* a
 key, so that a line that stands in every document is a record per run. `records` holds, run after run, the keys
 (uint64) and then the ordinals (uint32, counted from the run's first), both in the order of the key's *slice*, which is
 one of `slices` equal parts of the 64-bit numbers. `index` of a group is int64 (slices + 1, runs): the record number
 where each slice begins. A range is some consecutive slices, chosen once the number of records is known. `repeats` is
-the ordinals (int64) of repeats, group after group; `index` of a range is int64 (groups + 1,): where each group begins.
-All little-endian.
+twice the ordinals (int64) of repeats, and 1 more where only the first of several is meant, group after group; `index` of a
+range is int64 (groups + 1,): where each group begins. All little-endian.
 """
 
 from __future__ import annotations
@@ -32,8 +32,18 @@ from gristmill import storage
 from gristmill.commit import Commit, Receipt, read_receipt
 from gristmill.dataset import ShardRef
 from gristmill.dedup.line_index import DescribeIndex, IndexPlan, KeyIndex
-from gristmill.dedup.repeats_match import FirstCopy, Gather, KeyMatch, RecordRange, WriteIndex, repeats_among
-from gristmill.dedup.shuffle import ShufflePlan, numbered
+from gristmill.dedup.records import numbered
+from gristmill.dedup.repeats_match import (
+    FIRST,
+    REPEAT,
+    FirstCopy,
+    Gather,
+    KeyMatch,
+    RecordRange,
+    WriteIndex,
+    repeats_among,
+)
+from gristmill.dedup.shuffle import ShufflePlan
 from gristmill.stage import Phase, Scope, Task
 
 MOST_SLICES = 1 << 14
@@ -94,10 +104,13 @@ def find_over_shards(
     shards_per_group: int | None,
     known: tuple[KeyIndex, ...] = (),
     index: IndexPlan | None = None,
+    *,
+    note_firsts: bool = False,
 ) -> Iterator[Phase | Repeats]:
     """The phases that mark repeated keys of a list column, then where the marks are.
 
-    known: keys of earlier runs, which count as first copies. index: what to leave behind for later ones.
+    known: keys of earlier runs, which count as first copies. index: what to leave behind for later ones. note_firsts: mark
+    the first of several as such, too.
 
     first_copy: "keep" marks every key that stood before, in the order of shards, rows and places in the list. "cut"
     marks every key that stands in several rows, the first one too, and in each row all but the first of its own.
@@ -114,6 +127,7 @@ def find_over_shards(
                 plan.is_whole(start, stop) and not known and index is None,
                 first_copy,
                 plan,
+                note_firsts,
             )
             for number, (start, stop) in enumerate(plan.groups)
         ],
@@ -132,7 +146,7 @@ def find_over_shards(
         (numbered(number), RecordRange(partition.folder, runs, start, stop, plan.slices, plan.held))
         for number, (start, stop) in enumerate(itertools.pairwise(bounds))
     ]
-    match = scope.phase("match", [KeyMatch(name, part, first_copy, known) for name, part in parts])
+    match = scope.phase("match", [KeyMatch(name, part, first_copy, known, note_firsts) for name, part in parts])
     yield match
     if index is not None:
         carried = known if index.carry else ()
@@ -170,6 +184,7 @@ class KeyPartition(Task):
     whole: bool  # no scope reaches beyond these shards
     first_copy: FirstCopy
     plan: RepeatPlan = field(repr=False)
+    note_firsts: bool = False
 
     def run(self, commit: Commit) -> None:
         index: list[np.ndarray] = []
@@ -189,13 +204,13 @@ class KeyPartition(Task):
         commit.count(runs=len(index), records=0)
 
     def _runs(self, firsts: list[int], commit: Commit) -> Iterator[tuple[np.ndarray, np.ndarray | None, bool]]:
-        """Keys in order, `held` at a time; which of them stand in their row again; and whether they are the last.
+        """Keys in order, `held` at a time; marks of those that stand in their row again; and whether they are the last.
 
         firsts: receives the first ordinal of each shard, and the number of ordinals.
         """
         most = self.plan.held
         keys = np.empty(most, np.uint64)
-        again = np.empty(most, bool) if self.first_copy == "cut" else None
+        again = np.empty(most, np.uint8) if self.first_copy == "cut" else None
         filled = total = 0
         for shard, scope in zip(self.shards, self.scopes, strict=True):
             firsts.append(total)
@@ -219,7 +234,7 @@ class KeyPartition(Task):
     def _keys(
         self, shard: ShardRef, scope: np.uint64, commit: Commit
     ) -> Iterator[tuple[np.ndarray, np.ndarray | None]]:
-        from gristmill.kernels.hashing import find_repeats
+        from gristmill.kernels.key_repeats import find_repeats
 
         for batch in shard.batches((self.column,)):
             lists = batch.column(self.column)
@@ -233,8 +248,9 @@ class KeyPartition(Task):
                 yield keys ^ scope, None
                 continue
             rows = np.repeat(np.arange(batch.rows, dtype=np.uint64), counts)[takes_part]
-            again = np.zeros(len(keys), bool)
-            again[find_repeats(keys, rows)[0]] = True
+            again = np.zeros(len(keys), np.uint8)
+            places, firsts = find_repeats(keys, rows)
+            again[firsts], again[places] = FIRST, REPEAT
             yield keys ^ scope, again
 
     def _write_run(
@@ -252,13 +268,15 @@ class KeyPartition(Task):
         if again is None:
             ordinals = np.arange(len(keys), dtype=np.uint32)
         else:
-            ordinals = np.flatnonzero(~again).astype(np.uint32)
+            ordinals = np.flatnonzero(again != REPEAT).astype(np.uint32)
             keys = keys[ordinals]
-        marked, passed = repeats_among(keys, self.first_copy)
-        own = np.zeros(len(ordinals), np.uint8) if again is None else again.astype(np.uint8)
-        own[ordinals[marked]] = 1
+        marked, passed, firsts = repeats_among(keys, self.first_copy)
+        own = np.zeros(len(ordinals), np.uint8) if again is None else again & (REPEAT | FIRST * self.note_firsts)
+        commit.count(repeats=int((own & REPEAT).sum()) + len(marked))
+        own[ordinals[marked]] = REPEAT
+        if self.note_firsts:
+            own[ordinals[firsts]] |= FIRST
         marks.write(own.data)
-        commit.count(repeats=int(own.sum()))
         keys, ordinals = keys[passed], ordinals[passed]
         starts = np.zeros(self.plan.slices + 1, np.int64)
         if not alone:
@@ -276,9 +294,9 @@ def scope_number(scope: int) -> int:
 
 
 def read_marks(folder: str, group: str, shard: int) -> np.ndarray:
-    """The marks of one shard of a group, bool (keys that take part,)."""
+    """The marks of one shard of a group, uint8 (keys that take part,): REPEAT, FIRST."""
     with storage.open_input(storage.join(folder, group + ".shards.npy")) as stream:
         start, stop = np.load(stream)[shard : shard + 2].tolist()
     with storage.open_input(storage.join(folder, group + ".marks")) as stream:
         stream.seek(start)
-        return np.frombuffer(stream.read(stop - start), np.uint8).astype(bool)
+        return np.frombuffer(stream.read(stop - start), np.uint8)

@@ -14,25 +14,26 @@ import numpy as np
 from gristmill import storage
 from gristmill.commit import Commit
 from gristmill.dedup.line_index import KeyIndex
-from gristmill.dedup.shuffle import numbered
+from gristmill.dedup.records import numbered
 from gristmill.stage import Task
 
 RECORD_BYTES = 12
+REPEAT, FIRST = 1, 2  # marks: a repeat; only the first of several, which is noted where they are counted
 CHUNK = 1 << 20  # marks copied at a time
 
 FirstCopy = Literal["keep", "cut"]
 
 
-def repeats_among(keys: np.ndarray, first_copy: FirstCopy) -> tuple[np.ndarray, np.ndarray]:
-    """Positions to mark, ascending; and bool (keys,), False for all but the first of equal keys."""
-    from gristmill.kernels.hashing import find_repeats
+def repeats_among(keys: np.ndarray, first_copy: FirstCopy) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Positions to mark, ascending; bool (keys,), False for all but the first of equal keys; and where these stand, ascending."""
+    from gristmill.kernels.key_repeats import find_repeats
 
     places, firsts = find_repeats(keys)
     passed = np.ones(len(keys), bool)
     passed[places] = False
     if first_copy == "cut":
         places = np.union1d(places, firsts)
-    return places, passed
+    return places, passed, np.unique(firsts)
 
 
 @dataclass(frozen=True)
@@ -95,25 +96,29 @@ class KeyMatch(Task):
     records: RecordRange
     first_copy: FirstCopy
     known: tuple[KeyIndex, ...] = ()
+    note_firsts: bool = False
 
     def run(self, commit: Commit) -> None:
         keys, ordinals, bounds = self.records.read()
-        marked, _ = repeats_among(keys, self.first_copy)
+        marked, _, firsts = repeats_among(keys, self.first_copy)
         if self.known:
             earlier = np.zeros(len(keys), bool)
             for index in self.known:
                 for part in index.between(*self.records.bounds):
-                    earlier |= _is_in(keys, part)
+                    earlier |= is_in(keys, part)
             commit.count(seen_earlier=int(earlier.sum()))
             marked = np.union1d(marked, np.flatnonzero(earlier))
+        listed = np.union1d(marked, firsts) if self.note_firsts else marked
+        repeated = np.ones(len(listed), bool)
+        repeated[np.searchsorted(listed, np.setdiff1d(listed, marked))] = False
         with open(commit.path(self.name + ".repeats"), "wb") as stream:
-            stream.write(ordinals[marked].astype("<i8").data)
+            stream.write((ordinals[listed].astype("<i8") * 2 + ~repeated).data)
         with open(commit.path(self.name + ".index"), "wb") as stream:
-            stream.write(np.searchsorted(marked, bounds).astype("<i8").data)
+            stream.write(np.searchsorted(listed, bounds).astype("<i8").data)
         commit.count(records=len(keys), repeats=len(marked))
 
 
-def _is_in(keys: np.ndarray, ascending: np.ndarray) -> np.ndarray:
+def is_in(keys: np.ndarray, ascending: np.ndarray) -> np.ndarray:
     """Which keys stand in an ascending array, bool (keys,)."""
     if not len(ascending):
         return np.zeros(len(keys), bool)
@@ -161,8 +166,8 @@ class Gather(Task):
         if size:
             marks = np.memmap(path, np.uint8, "r+", shape=(size,))
             for part in range(self.ranges):
-                for ordinals in self._repeats(numbered(part)):
-                    marks[ordinals] = 1
+                for listed in self._repeats(numbered(part)):
+                    marks[listed >> 1] |= np.where(listed & 1, FIRST, REPEAT).astype(np.uint8)
             marks.flush()
         with storage.open_input(storage.join(self.partition, self.name + ".shards.npy")) as stream:
             firsts = np.load(stream)

@@ -11,9 +11,9 @@ import pyarrow as pa
 
 from gristmill.commit import Commit
 from gristmill.dataset import Batch, LayerWriter, ShardRef, drop_reasons, layer_schema
+from gristmill.dedup.copy_column import FIRST_COPIES, CopyColumn
 from gristmill.dedup.line_keys import LineKeys
-from gristmill.dedup.parts import PartDedup, cuts_array
-from gristmill.dedup.repeats import read_marks
+from gristmill.dedup.parts import MarkedParts, PartDedup, cuts_array
 from gristmill.kernels.code_points import code_point_tables
 from gristmill.kernels.text import Texts
 from gristmill.kernels.text_index import Spans
@@ -29,6 +29,7 @@ class SentenceDedup(PartDedup):
     """
 
     kind = "sentences"
+    version: ClassVar[int] = 2
     rules = ("too_few_sentences",)
     values = pa.schema(
         [
@@ -44,6 +45,7 @@ class SentenceDedup(PartDedup):
             pa.field("sentences", pa.int32(), nullable=False),  # 0 in documents dropped before
             pa.field("removed_sentences", pa.int32(), nullable=False),
             pa.field("removed_bytes", pa.int64(), nullable=False),
+            pa.field("first_copies", FIRST_COPIES),  # of every repeated run; null without any, or where not asked for
         ]
     )
     signal_settings: ClassVar[tuple[str, ...]] = ("length",)
@@ -79,10 +81,21 @@ class SentenceDedup(PartDedup):
         none = np.zeros(1, bool)
         cut_runs(Texts.from_strings(["warm"]), ~none, np.array([0, 1]), number, number, none, self.length)
 
-    def layer_task(self, shard: ShardRef, folder: str, group: str, place: int) -> Task:
-        return CutSentences(
-            shard.name, self.name, self.rules, self.length, self.min_sentences, shard, folder, group, place
-        )
+    @property
+    def part_columns(self) -> tuple[str, ...]:
+        return ("starts", "ends")
+
+    def part_spans(self, first: np.ndarray, *columns: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        return run_spans(columns[0], columns[1], self.length)
+
+    def layer_task(self, shard: ShardRef, marked: MarkedParts) -> Task:
+        return CutSentences(shard.name, self.name, self.rules, self.length, self.min_sentences, shard, marked)
+
+
+def run_spans(starts: np.ndarray, ends: np.ndarray, length: int) -> tuple[np.ndarray, np.ndarray]:
+    """Start and end of the `length` sentences from each on, where there are so many."""
+    last = np.minimum(np.arange(len(ends)) + length - 1, len(ends) - 1)
+    return starts, ends[last]
 
 
 def cut_runs(
@@ -117,12 +130,10 @@ class CutSentences(Task):
     length: int
     min_sentences: int
     shard: ShardRef
-    folder: str  # of the marks
-    group: str
-    place: int  # of the shard in its group
+    marked: MarkedParts
 
     def run(self, commit: Commit) -> None:
-        marks = read_marks(self.folder, self.group, self.place)
+        marks, copies = self.marked.read(), self.marked.column()
         prefixed = pa.schema([f.with_name(f"{self.stage}.{f.name}") for f in SentenceDedup.provides])
         writer = LayerWriter(commit.path(f"{self.name}.parquet"), layer_schema(prefixed, drops=True, cuts=True))
         names = tuple(f"{self.stage}.{name}" for name in ("keys", "starts", "ends"))
@@ -151,6 +162,9 @@ class CutSentences(Task):
                     f"{self.stage}.sentences": sentences.astype(np.int32),
                     f"{self.stage}.removed_sentences": (sentences - left).astype(np.int32),
                     f"{self.stage}.removed_bytes": removed_bytes,
+                    f"{self.stage}.first_copies": self._first_copies(
+                        copies, batch.first_row, first, keys, run_spans(starts, ends, self.length), marked
+                    ),
                     "drop": drop_reasons(self.stage, self.rules, np.where(fallen, 0, -1)),
                     "cuts": cuts_array(np.concatenate([[0], np.cumsum(cuts)]), cut_starts, cut_ends),
                 }
@@ -161,3 +175,17 @@ class CutSentences(Task):
             commit.count(sentences=int(sentences.sum()), removed_sentences=int((sentences - left).sum()))
             commit.count(cut_bytes=int(removed_bytes.sum()))
         writer.close()
+
+    def _first_copies(
+        self,
+        column: CopyColumn,
+        first_row: int,
+        first: np.ndarray,
+        keys: np.ndarray,
+        spans: tuple[np.ndarray, np.ndarray],
+        marked: np.ndarray,
+    ) -> pa.Array:
+        gone = np.flatnonzero(marked)
+        rows = np.repeat(np.arange(len(first) - 1), np.diff(first))[gone]
+        answers = self.marked.answers(column, first_row, keys[gone]) if self.marked.copies else keys[:0]
+        return column.of(rows, spans[0][gone], spans[1][gone], answers, len(first) - 1)

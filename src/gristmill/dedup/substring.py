@@ -6,6 +6,7 @@
     grams:         a task per group of shards → keys of the grams near these
     match_grams:   a task per range of keys   → which of them stand twice
     gather_grams:  a task per group of shards → those of its own
+    copies …:      four phases               → where each of them stands first       (first_copies)
     layers:        a task per shard           → spans, cuts, drops               (substring_layer)
 
 A *gram* is `length` tokens in a row. Two equal grams have the same minimiser (kernels.grams), so a gram whose minimiser stands
@@ -22,9 +23,12 @@ import pyarrow as pa
 
 from gristmill import storage
 from gristmill.commit import read_receipt
+from gristmill.dedup.first_copies import CopyPlan, FirstCopies, find_copies
 from gristmill.dedup.loss import LossLimit
 from gristmill.dedup.readings import load_tokenizer
-from gristmill.dedup.shuffle import ShufflePlan, numbered
+from gristmill.dedup.records import numbered
+from gristmill.dedup.shuffle import ShufflePlan
+from gristmill.dedup.substring_copies import NoteGrams
 from gristmill.dedup.substring_grams import GramsNearSample, SampleGrams
 from gristmill.dedup.substring_layer import SUBSTRING_VALUES, SubstringLayer
 from gristmill.dedup.substring_runs import HELD_BYTES, MATCH_BYTES, GatherRuns, MatchRuns, RepeatedKeys, keys_in
@@ -56,6 +60,7 @@ class ExactSubstring(LossLimit, GlobalStage):
 
     kind = "substring"
     rules = ("duplicated", "too_little_left")
+    version: ClassVar[int] = 2
     provides = SUBSTRING_VALUES
     makes_cuts: ClassVar[bool] = True
 
@@ -96,6 +101,12 @@ class ExactSubstring(LossLimit, GlobalStage):
         source="RefinedWeb [B]",
         unit="characters",
         ge=0,
+    )
+
+    first_copies: bool = setting(
+        True,
+        "write down for every span where the first copy of its first `length` tokens lies and how many there are",
+        source="this project's choice",
     )
 
     def check(self) -> None:
@@ -153,7 +164,24 @@ class ExactSubstring(LossLimit, GlobalStage):
         gather = self._gather(scope, "gather_grams", grams, match)
         yield gather
         repeated = RepeatedKeys(gather.folder, grams.folder)
-        yield from self._layers(scope, groups, repeated)
+        copies: FirstCopies | None = None
+        most = sum(_count(match, task.name, "repeated") for task in match.tasks)
+        for found in self._find_copies(scope, groups, repeated, most) if self.first_copies and most else ():
+            if isinstance(found, FirstCopies):
+                copies = found
+            else:
+                yield found
+        yield from self._layers(scope, groups, repeated, copies)
+
+    def _find_copies(
+        self, scope: Scope, groups: tuple[tuple[int, int], ...], repeated: RepeatedKeys, most: int
+    ) -> Iterator[Phase | FirstCopies]:
+        plan = CopyPlan.of(scope, most)
+        tasks: list[Task] = [
+            NoteGrams(numbered(number), self.reading(scope), number, scope.shards[start:stop], repeated, plan)
+            for number, (start, stop) in enumerate(groups)
+        ]
+        yield from find_copies(scope, scope.phase(f"copies-{plan.ranges}", tasks), groups, plan.ranges)
 
     def _match(self, scope: Scope, name: str, written: Phase, ranges: int) -> Phase:
         first_runs = _first_runs(written)
@@ -169,7 +197,13 @@ class ExactSubstring(LossLimit, GlobalStage):
         ]
         return _phase(scope, name, ranges, tasks)
 
-    def _layers(self, scope: Scope, groups: tuple[tuple[int, int], ...], repeated: RepeatedKeys) -> Iterator[Phase]:
+    def _layers(
+        self,
+        scope: Scope,
+        groups: tuple[tuple[int, int], ...],
+        repeated: RepeatedKeys,
+        copies: FirstCopies | None,
+    ) -> Iterator[Phase]:
         """A phase per source: its layers lie in a folder of their own."""
         tasks: dict[str, list[Task]] = {}
         folders: dict[str, str] = {}
@@ -187,6 +221,7 @@ class ExactSubstring(LossLimit, GlobalStage):
                     group,
                     number,
                     repeated,
+                    copies,
                 )
                 tasks.setdefault(shard.source, []).append(task)
                 folders[shard.source] = scope.layer_folder(shard)
@@ -201,6 +236,7 @@ class ExactSubstring(LossLimit, GlobalStage):
         texts, keep = Texts.from_strings(["warm"]), np.ones(1, bool)
         keys, none = np.empty(8, np.uint64), np.empty(0, np.int64)
         spans = none, none, none
+        first_keys = np.empty(0, np.uint64)
         if self.tokens == "ids":
             texts = Texts(pa.array([1], pa.uint32()).to_numpy(), np.array([0, 1]))
         reading = self.reading()
@@ -215,8 +251,13 @@ class ExactSubstring(LossLimit, GlobalStage):
         bits = key_table.make_filter(table)
         keep_first = self.mode == "keep_first"
         arguments = reading.arguments()
-        grams.covered_spans(texts.data, texts.offsets, keep, 0, 1, *arguments, table, bits, keep_first, *spans, 0)
-        grams.join_touching(texts.data, texts.offsets, *spans, *arguments[1:])
+        grams.covered_spans(
+            texts.data, texts.offsets, keep, 0, 1, *arguments, table, bits, keep_first, *spans, first_keys, 0
+        )
+        grams.join_touching(texts.data, texts.offsets, *spans, first_keys, *arguments[1:])
+        if self.first_copies:
+            noted, nowhere = np.zeros((len(table), 3), np.uint32), np.empty(0, np.uint32)
+            grams.note_places(texts.data, texts.offsets, keep, 0, 1, *arguments, table, bits, 0, 0, nowhere, noted)
         grams.piece_edges(texts.data, 0, 1, 1, *arguments, np.empty((2, 2), np.int64))
         texts = Texts.from_strings(["warm"])
         span_edges.take_gaps(texts.data, texts.offsets, *spans, *code_point_tables())

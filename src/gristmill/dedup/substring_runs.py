@@ -30,7 +30,7 @@ import numpy as np
 
 from gristmill import storage
 from gristmill.commit import Commit
-from gristmill.dedup.shuffle import numbered
+from gristmill.dedup.records import numbered
 from gristmill.stage import Task
 
 MATCH_BYTES = 40  # memory a key takes while it is matched: itself, a sorted copy, a hash table of the repeated

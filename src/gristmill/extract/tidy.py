@@ -7,6 +7,9 @@ from gristmill.extract.urls import strip_urls
 # those that end lines are left to str.splitlines
 _CONTROLS = bytes(code for code in range(0x20) if code not in b"\t\n\r\x0b\x0c\x1c\x1d\x1e") + b"\x7f"
 
+_INVISIBLE = "\u00ad\u200b\u200c\u200d\u200e\u200f\u2060"  # a line of these alone is empty
+_NOTHING = "\u200b\u2060"  # at the ends of a line these say nothing
+
 
 def tidy(text: str, max_newlines: int, urls: str = "none") -> str:
     """`text` with \\n line ends, without controls and trailing spaces, at most `max_newlines` in a row.
@@ -15,11 +18,18 @@ def tidy(text: str, max_newlines: int, urls: str = "none") -> str:
     """
     if urls != "none":
         text = strip_urls(text, bare_hosts=urls == "hosts")
-    text = "\n".join(map(str.rstrip, clean_characters(text).splitlines())).strip()
+    text = clean_characters(text)
+    lines = map(_without_invisible if any(sign in text for sign in _INVISIBLE) else str.rstrip, text.splitlines())
+    text = "\n".join(lines).strip()
     most = "\n" * max_newlines
     while most + "\n" in text:  # shrinks by a third or more each time; several times as fast as a pattern
         text = text.replace(most + "\n", most)
     return text
+
+
+def _without_invisible(line: str) -> str:
+    line = line.strip(_NOTHING).rstrip() if line.rstrip(_INVISIBLE + " ") else ""
+    return line.rstrip(_NOTHING + " ")
 
 
 def clean_characters(text: str) -> str:

@@ -28,13 +28,14 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 import pyarrow as pa
-from pydantic import PrivateAttr, field_validator, model_validator
+from pydantic import PrivateAttr, field_validator
 
 from gristmill.dataset import Batch
 from gristmill.filters.blocklist import read_words
 from gristmill.filters.by_language import base_language, choose_lists, languages_of
+from gristmill.filters.dialects import WithDialects
 from gristmill.kernels.text import CUTS, Texts
-from gristmill.stage import Filter, Location, setting
+from gristmill.stage import Location, setting
 
 if TYPE_CHECKING:
     from gristmill.kernels.phrases import Phrases
@@ -79,14 +80,14 @@ _WARM_TEXT = (
 )
 
 
-class C4(Filter):
+class C4(WithDialects):
     """Cut lines that are no sentences, policy and JavaScript notices, citation marks; drop pages of which little is left.
 
     What is left of a page is its lines, stripped, one under another. A setting of null, or an empty list, turns its rule off.
     """
 
     kind = "c4"
-    abstract: ClassVar[bool] = False
+    dialects = DIALECTS
     version: ClassVar[int] = 2
     makes_cuts = True
     rules = ("too_long", "lorem_ipsum", "curly_bracket", "bad_word", "too_few_sentences")
@@ -185,13 +186,6 @@ class C4(Filter):
     )
 
     _bad_word_table: Phrases | None = PrivateAttr(None)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _fill_in_dialect(cls, data: Any) -> Any:
-        if isinstance(data, Mapping) and isinstance(data.get("dialect"), str):
-            return {**DIALECTS.get(data["dialect"], {}), **data}
-        return data
 
     @field_validator("terminal_marks")
     @classmethod

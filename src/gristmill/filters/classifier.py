@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any, ClassVar, Literal
+from typing import Any, Literal
 
 import numpy as np
 import pyarrow as pa
@@ -43,7 +43,6 @@ class Classifier(Filter):
 
     kind = "classifier"
     uses_models = "classifier"
-    abstract: ClassVar[bool] = False
     rules = ("low_score",)
     values = pa.schema([("score", pa.float32())])  # 0 for a text with nothing but white space
     signal_settings = ("model", "label", "dialect")

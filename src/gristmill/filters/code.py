@@ -24,11 +24,11 @@ from typing import Any, Literal
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from pydantic import model_validator
 
 from gristmill.dataset import Batch
 from gristmill.filters.by_language import above, below
-from gristmill.stage import Filter, setting
+from gristmill.filters.dialects import WithDialects
+from gristmill.stage import setting
 
 _STARCODER = {"xml_declaration": "drop", "min_visible_share": 0.2, "min_visible": 100}
 _STARCODER |= {"min_data_characters": 50, "max_data_characters": 5000, "min_data_letters": 0.5}
@@ -44,13 +44,14 @@ _HTML, _DATA, _XML = ("html", "htm", "xhtml"), ("json", "jsonc", "yaml", "yml"),
 _BC = "BigCode's preprocessing"
 
 
-class CodeRules(Filter):
+class CodeRules(WithDialects):
     """Drop files that are data, minified, generated or mark-up rather than code somebody wrote.
 
     A limit of null turns its rule off. The extension is taken from the metadata of the source `code`, else from the title.
     """
 
     kind = "code_rules"
+    dialects = DIALECTS
     rules = (
         "long_line",
         "long_lines",
@@ -107,13 +108,6 @@ class CodeRules(Filter):
     min_data_letters: float | None = setting(
         0.5, "letters of JSON and YAML files", unit="share of characters", source="StarCoder's paper [C]"
     )
-
-    @model_validator(mode="before")
-    @classmethod
-    def _fill_in_dialect(cls, data: Any) -> Any:
-        if isinstance(data, Mapping) and isinstance(data.get("dialect"), str):
-            return {**DIALECTS.get(data["dialect"], {}), **data}
-        return data
 
     def signals(self, batch: Batch) -> Mapping[str, pa.Array | np.ndarray]:
         from gristmill.kernels import code_text as counts

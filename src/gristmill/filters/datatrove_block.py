@@ -15,7 +15,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from difflib import SequenceMatcher
 from importlib import import_module
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -40,7 +40,6 @@ class DatatroveBlock(Filter):
     """
 
     kind = "datatrove"
-    abstract: ClassVar[bool] = False
     makes_cuts = True
     needs = ("text", *_COLUMNS)
     values = pa.schema(

@@ -19,11 +19,12 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 import pyarrow as pa
-from pydantic import field_validator, model_validator
+from pydantic import field_validator
 
 from gristmill.dataset import Batch
 from gristmill.filters import fineweb2
 from gristmill.filters.by_language import LanguageLimits, Limit, above, below
+from gristmill.filters.dialects import WithDialects
 from gristmill.kernels.text import Texts
 from gristmill.stage import setting
 
@@ -42,14 +43,14 @@ def _share(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
     return np.divide(part, whole, out=np.zeros(len(part)), where=whole > 0).astype(np.float32)
 
 
-class FineWeb(LanguageLimits):
+class FineWeb(WithDialects, LanguageLimits):
     """Drop texts of lists and menus: lines that do not end, short lines, repeated lines, many newlines.
 
     A limit of null turns its rule off. Blank lines count for nothing but newlines.
     """
 
     kind = "fineweb"
-    abstract: ClassVar[bool] = False
+    dialects = DIALECTS
     version: ClassVar[int] = 2
     rules = ("empty", "unended_lines", "short_lines", "duplicate_line_characters", "newlines_per_word")
     values = pa.schema(
@@ -104,13 +105,6 @@ class FineWeb(LanguageLimits):
         unit="per word or mark",
         ge=0,
     )
-
-    @model_validator(mode="before")
-    @classmethod
-    def _fill_in_dialect(cls, data: Any) -> Any:
-        if isinstance(data, Mapping) and isinstance(data.get("dialect"), str):
-            return {**DIALECTS.get(data["dialect"], {}), **data}
-        return data
 
     @field_validator("terminal_marks")
     @classmethod

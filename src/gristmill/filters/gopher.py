@@ -7,7 +7,7 @@ whose reading is followed. The default is datatrove's, which made FineWeb and is
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
 import pyarrow as pa
@@ -16,6 +16,7 @@ from pydantic import model_validator
 from gristmill.dataset import Batch
 from gristmill.filters import fineweb2
 from gristmill.filters.by_language import LanguageLimits, above, below, choose_lists, languages_of
+from gristmill.filters.dialects import WithDialects
 from gristmill.filters.stop_words import GOPHER_STOP_WORDS, STOP_WORDS
 from gristmill.stage import setting
 
@@ -41,18 +42,10 @@ _WORDS = (
 )
 
 
-class _Gopher(LanguageLimits):
+class _Gopher(WithDialects, LanguageLimits):
     """What both families share: dialects, and a reading of words for each."""
 
-    dialect_limits: ClassVar[Mapping[str, Mapping[str, float | None]]] = {}  # what a dialect sets unless it is set here
     dialect_words: ClassVar[Mapping[str, WordReading]] = {}
-
-    @model_validator(mode="before")
-    @classmethod
-    def _fill_in_dialect(cls, data: Any) -> Any:
-        if isinstance(data, Mapping) and isinstance(data.get("dialect"), str):
-            return {**cls.dialect_limits.get(data["dialect"], {}), **data}
-        return data
 
     @model_validator(mode="after")
     def _fixed_words(self) -> _Gopher:
@@ -104,7 +97,6 @@ class GopherRepetition(_Gopher):
     """
 
     kind = "gopher_repetition"
-    abstract: ClassVar[bool] = False
     values = pa.schema(
         [("characters", pa.int32())]
         + [
@@ -123,7 +115,7 @@ class GopherRepetition(_Gopher):
     signal_settings = ("dialect", "words")
     version: ClassVar[int] = 2
     presets = {"fineweb2": fineweb2.REPETITION}
-    dialect_limits = {
+    dialects = {
         "dolma": {
             "max_duplicate_paragraphs": None,
             "max_duplicate_paragraph_characters": None,
@@ -228,10 +220,9 @@ class GopherQuality(_Gopher):
     """
 
     kind = "gopher_quality"
-    abstract: ClassVar[bool] = False
     version: ClassVar[int] = 3
     presets = {"fineweb2": fineweb2.QUALITY}
-    dialect_limits = {"redpajama_v2": {"min_stop_words": None}}
+    dialects = {"redpajama_v2": {"min_stop_words": None}}
     dialect_words = {"datatrove": "unicode", "dclm": "whitespace", "dolma": "whitespace"}
     rules = (
         "too_few_words",

@@ -129,7 +129,6 @@ class Language(Filter):
 
     kind = "language"
     version: ClassVar[int] = 2
-    abstract: ClassVar[bool] = False
     rules = ("other_language", "low_score")
     values = pa.schema([("code", pa.string()), ("script", pa.string()), ("score", pa.float32())])
     signal_settings = ("model", "max_bytes", "judge", "alternatives")

@@ -12,15 +12,16 @@ the punctuation and white space around an address along, newlines too; `around: 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar, Literal
+from typing import Any, Literal
 
 import numpy as np
 import pyarrow as pa
 from pydantic import model_validator
 
 from gristmill.dataset import Batch
+from gristmill.filters.dialects import WithDialects
 from gristmill.kernels.text import CUTS, Texts
-from gristmill.stage import Filter, setting
+from gristmill.stage import setting
 
 EMAIL_EXAMPLES = ("email@example.com", "firstname.lastname@example.org")
 IP_EXAMPLES = (
@@ -50,7 +51,7 @@ IP_READINGS = {"no": 0, "public": 1, "all": 2}  # kernels.pii.OFF, PUBLIC, ALL
 _WARM_TEXT = "Write to a.b@example.com or call (555) 123-4567; 8.8.8.8 answers."
 
 
-class Pii(Filter):
+class Pii(WithDialects):
     """Put replacements in the place of e-mail addresses, IP addresses and telephone numbers; drop documents with too many.
 
     A hit inside another counts once: e-mail addresses win over telephone numbers, and these over IP addresses.
@@ -66,7 +67,7 @@ class Pii(Filter):
     """
 
     kind = "pii"
-    abstract: ClassVar[bool] = False
+    dialects = DIALECTS
     makes_cuts = True
     rules = ("too_many",)
     values = pa.schema([("emails", pa.int32()), ("ips", pa.int32()), ("phones", pa.int32()), ("cuts", CUTS)])
@@ -121,13 +122,6 @@ class Pii(Filter):
         None, "documents with more hits go; null: none; dolma: 5", source="FineWeb drops none", unit="hits", ge=0
     )
 
-    @model_validator(mode="before")
-    @classmethod
-    def _fill_in_dialect(cls, data: Any) -> Any:
-        if isinstance(data, Mapping) and isinstance(data.get("dialect"), str):
-            return {**DIALECTS.get(data["dialect"], {}), **data}
-        return data
-
     @model_validator(mode="after")
     def _something_to_put(self) -> Pii:
         for name in ("email_replacements", "ip_replacements", "phone_replacements"):
@@ -151,6 +145,7 @@ class Pii(Filter):
         }
 
     def _find(self, texts: Texts) -> tuple[np.ndarray, np.ndarray]:
+        from gristmill.kernels import emails
         from gristmill.kernels import pii as kernel
         from gristmill.kernels.code_points import code_point_tables
 
@@ -165,10 +160,10 @@ class Pii(Filter):
             self.window if len(words) else -1,
             words.data,
             words.offsets[1:],
-            kernel.ATOM,
-            kernel.LABEL,
-            kernel.AROUND,
-            kernel.ENDS_DOMAIN,
+            emails.ATOM,
+            emails.LABEL,
+            emails.AROUND,
+            emails.ENDS_DOMAIN,
             *code_point_tables(),
         )
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -41,7 +41,6 @@ class PiiDomains(GlobalStage):
     """
 
     kind = "pii_domains"
-    abstract: ClassVar[bool] = False
     rules = ("high_volume",)
     values = pa.schema([("domain", pa.string()), ("hits", pa.int32())])
     provides = pa.schema([("domain_documents", pa.int64()), ("domain_hits", pa.int64())])  # null: the domain stays

@@ -15,7 +15,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Literal
 
 import numpy as np
 import pyarrow as pa
@@ -43,7 +43,6 @@ class Quantile(GlobalStage):
     """
 
     kind = "quantile"
-    abstract: ClassVar[bool] = False
     rules = ("outside", "no_value")
     values = pa.schema([("value", pa.float32()), ("group", pa.string())])
     signal_settings = ("of", "by")

@@ -43,7 +43,6 @@ class RedPajamaSignals(Filter):
     """
 
     kind = "redpajama_signals"
-    abstract: ClassVar[bool] = False
     values = pa.schema(
         [(name, pa.int32()) for name in _COUNTS]
         + [(name, pa.float32()) for name in (*_SHARES, *_REPEATED)]

@@ -51,7 +51,6 @@ class RefinedWebLines(Filter):
     """
 
     kind = "refinedweb_lines"
-    abstract: ClassVar[bool] = False
     version: ClassVar[int] = 2
     makes_cuts = True
     rules = ("too_much_removed", "empty")

@@ -19,7 +19,7 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -48,7 +48,6 @@ class TrainClassifier(TrainedModel):
 
     kind = "train_classifier"
     makes = "classifier"
-    abstract: ClassVar[bool] = False
 
     positive: list[SourceRef] = setting(..., "sources of good examples", min_length=1)
     negative: list[SourceRef] = setting(..., "sources of bad examples", min_length=1)

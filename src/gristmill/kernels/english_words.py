@@ -25,7 +25,8 @@ from gristmill.kernels.code_points import (
 )
 from gristmill.kernels.leaf import leaf
 from gristmill.kernels.text import Texts
-from gristmill.kernels.words import FULL_STOP, collect, describe, space_after
+from gristmill.kernels.word_hash import HASH_BASE, mix
+from gristmill.kernels.words import BEGINS_ALPHANUMERIC, FULL_STOP, code_point_flags, collect, describe, space_after
 
 AT_BEGINNING, AT_END, BETWEEN = 1, 2, 4  # where a mark is split off
 MOST_ENDINGS = 64  # marks split off one end; what goes on beyond stays in one word
@@ -54,7 +55,17 @@ def _packed(word: str) -> int:
     return int.from_bytes(word.encode(), "big")
 
 
+def _followers() -> np.ndarray:
+    table = np.zeros(256, np.uint8)
+    table[[ord(mark) for mark in _AT_END]] = MARK
+    table[[ord(space) for space in " \t\n\r"]] = BLANK
+    table[FULL_STOP] = STOP
+    return table
+
+
 MARKS = _marks()
+BLANK, MARK, STOP = 1, 2, 3
+FOLLOWERS = _followers()  # what may stand behind a plain word
 ABBREVIATIONS = np.array([_packed(word) for word in _ABBREVIATIONS.split()], np.int64)
 UNITS = np.array([_packed(unit) for unit in _UNITS.split()], np.int64)
 LONGEST_ABBREVIATION = max(map(len, _ABBREVIATIONS.split()))
@@ -329,6 +340,33 @@ def _write_run(data, start, end, blocks, traits, cuts, starts, ends, count):
     return count
 
 
+@leaf
+def _plain_word(data, at, end, traits):
+    """The ASCII letters from `at` on, which begin a run: their end, hash and flags; an end of 0 where other rules than these
+    apply: white space behind them ends a word, and so does one mark with white space behind it, which is a word too.
+
+    Most runs of English are so.
+    """
+    start = at
+    total, flags = np.uint64(0), np.int64(BEGINS_ALPHANUMERIC)
+    while at < end and 0x61 <= data[at] | 0x20 <= 0x7A:
+        total = total * HASH_BASE + np.uint64(data[at]) + np.uint64(1)
+        flags |= code_point_flags(np.int64(traits[data[at]]))
+        at += 1
+    may_be_cannot = at - start == 6 and data[at - 1] | 0x20 == 0x74
+    if at == start or may_be_cannot:
+        return 0, total, flags
+    if at < end:
+        follower = FOLLOWERS[data[at]]
+        if follower == 0:
+            return 0, total, flags
+        if follower != BLANK and at + 1 < end and FOLLOWERS[data[at + 1]] != BLANK:
+            return 0, total, flags
+        if follower == STOP and (at - start <= LONGEST_ABBREVIATION or data[at - 1] < 0x61):
+            return 0, total, flags
+    return at, mix(total), flags
+
+
 @njit(cache=True, nogil=True)
 def _fill(data, offsets, blocks, traits, row, count, first, starts, ends, hashes, characters, flags):
     """Write the words of rows from `row` on behind `count` others, until a row might not fit; returns row and count."""
@@ -338,6 +376,18 @@ def _fill(data, offsets, blocks, traits, row, count, first, starts, ends, hashes
         if count + (end - at) > len(starts):
             break
         while at < end:
+            past, total, union = _plain_word(data, at, end, traits)
+            if past > 0:
+                starts[count], ends[count] = at, past
+                hashes[count], characters[count], flags[count] = total, past - at, union
+                count += 1
+                at = past
+                if at < end and FOLLOWERS[data[at]] != BLANK:
+                    starts[count], ends[count] = at, at + 1
+                    hashes[count], characters[count], flags[count] = describe(data, at, at + 1, blocks, traits)
+                    count += 1
+                    at += 1
+                continue
             code, after = decode(data, at, end)
             if trait(blocks, traits, code) & SPACE:
                 at = after

@@ -255,13 +255,14 @@ def covered_spans(
     rows,
     starts,
     ends,
+    first_keys,
     count,
 ):
     """Write the spans that grams in `table` cover in the texts [row, stop), behind `count` others; returns the count.
 
     table: its flags say "also stands earlier"; with spare_first a gram without the flag is passed over once, and
     flagged then. bits: the table's filter. rows, starts, ends: int64, with room for `most_spans`; bytes counted from the
-    start of each text.
+    start of each text. first_keys: uint64, key of the first gram of each span.
     A span is as long as grams in it overlap or touch.
     """
     tokens = np.empty(length, np.uint64)
@@ -300,11 +301,58 @@ def covered_spans(
                 if covered < number - length:
                     rows[count] = row
                     starts[count] = begins[slot] - first
+                    first_keys[count] = key
                     count += 1
                 covered = number
                 ends[count - 1] = at - first
         row += 1
     return count
+
+
+@njit(cache=True, nogil=True)
+def note_places(
+    data, offsets, keep, row, stop, length, reading, blocks, traits, values, table, bits, first_row, base, places, out
+):
+    """Of the grams in `table`, whose filter is `bits`, note in the texts [row, stop) where each first stands, and count it.
+
+    places: uint32, where each token of `data` begins in its text, where tokens are ids; else empty, and places are bytes from
+    the beginning of the text and `base`. out: uint32 (slots of the table, 3): row from `first_row` on, place and count; places
+    that have a count stay.
+    """
+    tokens = np.empty(length, np.uint64)
+    begins = np.empty(length, np.int64)
+    power_all = power(length)
+    while row < stop:
+        first, end = offsets[row], offsets[row + 1]
+        if keep[row] and end - first >= length:
+            at = first
+            tokens[:] = np.uint64(0)
+            whole = np.uint64(0)
+            slot = number = 0
+            while True:
+                start, at, value = next_token(data, at, end, reading, blocks, traits, values)
+                if start == end:
+                    break
+                whole = whole * HASH_BASE + value - tokens[slot] * power_all
+                tokens[slot] = value
+                begins[slot] = start
+                slot = slot + 1 if slot + 1 < length else 0
+                number += 1
+                if number < length:
+                    continue
+                key = even(mix(whole))
+                word, bit = filter_place(bits, key)
+                if bits[word] & bit == 0:
+                    continue
+                place = find(table, key)
+                if place < 0:
+                    continue
+                if out[place, 2] == 0:
+                    begin = begins[slot]
+                    out[place, 0] = first_row + row
+                    out[place, 1] = places[begin] if len(places) else begin - first + base
+                out[place, 2] += 1
+        row += 1
 
 
 def most_spans(offsets: np.ndarray, length: int) -> int:
@@ -343,7 +391,7 @@ def piece_edges(data, first, end, size, length, reading, blocks, traits, values,
 
 
 @njit(cache=True, nogil=True)
-def join_touching(data, offsets, rows, starts, ends, reading, blocks, traits, values):
+def join_touching(data, offsets, rows, starts, ends, first_keys, reading, blocks, traits, values):
     """Join spans of a row that overlap or have no token between them, in place; returns how many are left.
 
     rows ascending, starts ascending within a row.
@@ -357,5 +405,6 @@ def join_touching(data, offsets, rows, starts, ends, reading, blocks, traits, va
                 ends[count - 1] = max(ends[count - 1], ends[span])
                 continue
         rows[count], starts[count], ends[count] = rows[span], starts[span], ends[span]
+        first_keys[count] = first_keys[span]
         count += 1
     return count

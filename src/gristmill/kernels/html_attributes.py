@@ -20,8 +20,10 @@ from gristmill.kernels.leaf import leaf
 
 CLASS, ID, ROLE, HIDDEN = (ATTRIBUTE[name] for name in ("class", "id", "role", "hidden"))
 ARIA_HIDDEN, STYLE, HREF, ITEMPROP = (ATTRIBUTE[name] for name in ("aria-hidden", "style", "href", "itemprop"))
+COLSPAN = ATTRIBUTE["colspan"]
 LONGEST_NAME = 16  # bytes; names beyond are none of ours
 LONGEST_CLASS = 512  # bytes of a class or id that are looked at
+MOST_COLUMNS = 60  # that a cell takes
 HARD_HIDDEN = np.uint64(1) << np.uint64(63)
 """Bit beside HIDDEN_BIT: nobody sees it (the attribute hidden, display:none), not only hidden from screen readers."""
 
@@ -57,13 +59,25 @@ def _says_none(data, start, end):
 
 
 @leaf
-def read_attributes(data, at, n, href):
+def _columns(data, start, end):
+    """The number at the beginning of data[start:end], between 1 and MOST_COLUMNS."""
+    value, stop = 0, start + 4
+    while start < min(end, stop) and 48 <= data[start] <= 57:
+        value = 10 * value + data[start] - 48
+        start += 1
+    return min(max(value, 1), MOST_COLUMNS)
+
+
+@leaf
+def read_attributes(data, at, n, found):
     """From behind a tag's name to behind its `>`: (place, bits of HINTS, whether it ends with `/>`).
 
-    The place is n + 1 when the page ends inside the tag. href int64 (2,) gets where the address stands, if there is one.
+    The place is n + 1 when the page ends inside the tag. found int64 (3,) gets where the address stands, if there is one, and
+    how many columns the cell takes.
     """
     bits = np.uint64(0)
-    href[0] = href[1] = 0
+    found[0] = found[1] = 0
+    found[2] = 1
     while True:
         while at < n and (_is_space(data[at]) or data[at] == 47):
             at += 1
@@ -112,5 +126,7 @@ def read_attributes(data, at, n, href):
         elif which in (ROLE, ITEMPROP):
             if end - start <= LONGEST_NAME:
                 bits |= find(ROLE_KEYS, ROLE_VALUES, 6, lower_hash(data, start, end))
-        elif which == HREF and href[1] == 0:
-            href[0], href[1] = start, end
+        elif which == HREF and found[1] == 0:
+            found[0], found[1] = start, end
+        elif which == COLSPAN:
+            found[2] = _columns(data, start, end)

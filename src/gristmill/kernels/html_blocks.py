@@ -30,8 +30,19 @@ from gristmill.kernels.html_names import (
     SKIP,
     VOID,
     element_at,
+    unseen,
 )
-from gristmill.kernels.html_scan import GREATER, after_comment, is_letter, next_byte, raw_end
+from gristmill.kernels.html_scan import GREATER, after_comment, is_letter, next_byte, raw_end, script_end
+from gristmill.kernels.html_spots import (
+    N_SPOTS,
+    NOTES,
+    close_raised,
+    close_unseen,
+    inline_begins,
+    inline_ended,
+    open_raised,
+    open_unseen,
+)
 from gristmill.kernels.html_stack import (
     BLOCK_ELEMENT,
     BLOCK_FIELDS,
@@ -56,6 +67,7 @@ from gristmill.kernels.html_stack import (
     S_PRE,
     S_TAG,
     SPACE,
+    SPAN,
     SPLIT,
     STATE_FIELDS,
     STEPS,
@@ -73,7 +85,7 @@ _LI, _DD, _DT, _TR, _TD, _TH = (NUMBER[name] for name in ("li", "dd", "dt", "tr"
 _TBODY, _THEAD, _TFOOT, _TABLE = (NUMBER[name] for name in ("tbody", "thead", "tfoot", "table"))
 _UL, _OL, _DIV, _ADDRESS, _TITLE = (NUMBER[name] for name in ("ul", "ol", "div", "address", "title"))
 _RT, _RP, _SVG, _SELECT, _FOREIGN = (NUMBER[name] for name in ("rt", "rp", "svg", "select", "foreignobject"))
-_OPTION, _BUTTON, _RUBY = NUMBER["option"], NUMBER["button"], NUMBER["ruby"]
+_OPTION, _BUTTON, _RUBY, _SUP, _SCRIPT = (NUMBER[name] for name in ("option", "button", "ruby", "sup", "script"))
 
 
 @leaf
@@ -168,6 +180,11 @@ def _end_tag(state, blocks, elements, stack, counts, out, tag):
 
 
 @leaf
+def _behind_raw(data, at, n, name, length, tag):
+    return script_end(data, at, n, name, length) if tag == _SCRIPT else raw_end(data, at, n, name, length)
+
+
+@leaf
 def _line_break(state, blocks, stack, out):
     if stack[state[DEPTH]][S_PRE]:
         if state[N_UNITS]:
@@ -198,14 +215,15 @@ def _append_target(data, href, out, state, stack, scratch):
 
 
 @njit(cache=True, nogil=True)
-def _read(data, n, keep_links, out, blocks, elements, hints, state, stack, counts):
-    href = np.zeros(2, np.int64)
+def _read(data, n, keep_links, out, blocks, elements, hints, state, stack, counts, spots, notes):
+    href = np.zeros(3, np.int64)
     link_href = np.zeros(2, np.int64)
     scratch = np.zeros(16, np.uint8)
     at = np.int64(0)
     stack[0][S_ELEMENT] = -1
     state[BLOCK_ELEMENT] = -1
     while at < n:
+        close_unseen(spots, notes, state, stack)
         if data[at] != 60:
             at = append_text(data, at, n, out, state, stack, scratch)
             continue
@@ -236,6 +254,7 @@ def _read(data, n, keep_links, out, blocks, elements, hints, state, stack, count
         at, bits, self_closing = read_attributes(data, end, n, href)
         if at > n:
             break
+        state[SPAN] = href[2]
         flags = ELEMENT_FLAGS[tag]
         depth = state[DEPTH]
         if bits & LINE_BIT and stack[depth][S_PRE] and state[N_UNITS] and out[state[OUT] - 1] != 10:
@@ -252,7 +271,7 @@ def _read(data, n, keep_links, out, blocks, elements, hints, state, stack, count
                     _end_tag(state, blocks, elements, stack, counts, out, tag)
                 continue
             if flags & RAW:
-                at = raw_end(data, at, n, name, end - name)
+                at = _behind_raw(data, at, n, name, end - name, tag)
                 continue
             if tag == _FOREIGN and not self_closing:
                 state[FOREIGN] = 1
@@ -272,11 +291,14 @@ def _read(data, n, keep_links, out, blocks, elements, hints, state, stack, count
                 _append_target(data, link_href, out, state, stack, scratch)
             if tag == _A:
                 link_href[1] = 0
+            if tag == _SUP:
+                close_raised(spots, notes, state)
+            inline_ended(notes, state, tag)
             _end_tag(state, blocks, elements, stack, counts, out, tag)
             continue
         if flags & RAW:
             start = at
-            at = raw_end(data, at, n, name, end - name)
+            at = _behind_raw(data, at, n, name, end - name, tag)
             if tag == _TITLE and state[TITLE_END] == 0:
                 state[TITLE_START], state[TITLE_END] = start, at
             continue
@@ -288,6 +310,7 @@ def _read(data, n, keep_links, out, blocks, elements, hints, state, stack, count
                 _close_before(state, blocks, elements, stack, counts, tag)
                 end_block(state, blocks, stack)
             continue
+        inline_begins(spots, notes, state, stack, tag)
         if flags & FORMAT:
             if tag == _A:
                 state[LINK] = 1
@@ -295,6 +318,8 @@ def _read(data, n, keep_links, out, blocks, elements, hints, state, stack, count
                 link_href[0], link_href[1] = href[0], href[1]
             elif tag in (_B, _STRONG):
                 state[BOLD] = 1
+            elif tag == _SUP:
+                open_raised(spots, notes, state)
             continue
         if flags & SKIP:
             if tag in (_RT, _RP):
@@ -315,6 +340,9 @@ def _read(data, n, keep_links, out, blocks, elements, hints, state, stack, count
             push(state, elements, hints, stack, counts, tag, bits & ~HARD_HIDDEN)
             if pushed and bits & HARD_HIDDEN:
                 stack[state[DEPTH]][S_MUTE] = 1
+            elif pushed and unseen(bits):
+                open_unseen(spots, notes, state, stack)
+    close_unseen(spots, notes, state, stack)
     pop_to(state, blocks, elements, stack, counts, 0)
     end_block(state, blocks, stack)
 
@@ -327,6 +355,7 @@ class PageBlocks:
     blocks: np.ndarray  # int32 (blocks, BLOCK_FIELDS)
     elements: np.ndarray  # int32 (elements, 4)
     hints: np.ndarray  # uint64 (elements,), bits of HINTS
+    spots: np.ndarray  # int32 (spots, 3), as in html_spots
     title: tuple[int, int]  # bytes of the page its title element holds, (0, 0) for none
     page: np.ndarray  # uint8: the page, padded
     steps: int  # levels and bytes looked at again
@@ -345,9 +374,17 @@ def read_blocks(page: bytes, keep_links: bool = False) -> PageBlocks:
     state = np.zeros(STATE_FIELDS, np.int64)
     stack = np.zeros((DEEPEST + 2, LEVEL_FIELDS), np.int32)
     counts = np.zeros(len(ELEMENT_FLAGS), np.int64)
-    _read(data, n, keep_links, out, blocks, elements, hints, state, stack, counts)
+    spots, notes = np.empty((tags + 1, 3), np.int32), np.zeros(NOTES, np.int64)
+    _read(data, n, keep_links, out, blocks, elements, hints, state, stack, counts, spots, notes)
     found, opened = int(state[BLOCKS]), int(state[ELEMENTS_])
     title = (int(state[TITLE_START]), int(state[TITLE_END]))
     return PageBlocks(
-        out[: state[OUT]], blocks[:found], elements[:opened], hints[:opened], title, data, int(state[STEPS])
+        out[: state[OUT]],
+        blocks[:found],
+        elements[:opened],
+        hints[:opened],
+        spots[: notes[N_SPOTS]],
+        title,
+        data,
+        int(state[STEPS]),
     )

@@ -2,60 +2,26 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 from numba import njit
 
-from gristmill.kernels.html_stack import CELL, COLUMN, HEAD, LIST, MARK, PRE, QUOTE, ROW, START, STOP, UNITS
+from gristmill.kernels.html_rows import MOST_CELLS, mark_columns, row_end, write_row, write_rule
+from gristmill.kernels.html_spots import carry_out
+from gristmill.kernels.html_stack import CELL, GROUP, HEAD, LIST, MARK, PRE, QUOTE, START, STOP, TABLE, TERM, UNITS
 from gristmill.kernels.html_text import PADDING
 from gristmill.kernels.leaf import leaf
 
-LONGEST_CELL = 400  # units; longer text stands in a table for layout only
+if TYPE_CHECKING:
+    from gristmill.kernels.html_blocks import PageBlocks
+
 SHORT_CELL = 60  # units; shorter ones stand close together where they are no row
-NEAR = 3  # blocks before and behind code of which one must be chosen
-MOST_CELLS = 60  # of a row
+LONGEST_TERM = 200  # units; what is said of longer ones is a paragraph of its own
 DEEPEST_LIST = 8  # lists deeper than that are written at that depth
 _ROOM = 128  # bytes that marks around a block and each of its lines can take
 
 _SPACE, _NEWLINE, _BAR, _DASH, _HASH, _QUOTE_SIGN, _TICK = (ord(sign) for sign in " \n|-#>`")
-
-
-@leaf
-def _row_end(blocks, chosen, row):
-    """The block behind the last of a table row whose first chosen block is `row`; `row` itself when this is no row of data.
-
-    Data: two chosen cells or more, each one short block.
-    """
-    rows = len(blocks)
-    number = blocks[row, ROW]
-    if number == 0 or blocks[row, CELL] == 0 or (row > 0 and chosen[row - 1] and blocks[row - 1, ROW] == number):
-        return row
-    at, cells, last = row, 0, -1
-    while at < rows and (not chosen[at] or blocks[at, ROW] == number):
-        if chosen[at]:
-            cell = blocks[at, CELL]
-            if cell == last or cell == 0 or blocks[at, UNITS] > LONGEST_CELL or blocks[at, PRE] or blocks[at, LIST]:
-                return row
-            last = cell
-            cells += 1
-            if cells > MOST_CELLS:
-                return row
-        elif blocks[at, ROW] != number:
-            break
-        at += 1
-    return at if cells > 1 else row
-
-
-@njit(cache=True, nogil=True)
-def drop_tables(blocks, chosen):
-    """Un-choose the rows of data tables."""
-    row = 0
-    while row < len(blocks):
-        end = _row_end(blocks, chosen, row) if chosen[row] else row
-        if end > row:
-            chosen[row:end] = False
-            row = end
-        else:
-            row += 1
 
 
 @leaf
@@ -95,55 +61,6 @@ def _number(out, at, number):
 
 
 @leaf
-def _cell(text, start, stop, out, at, markdown):
-    for k in range(start, stop):
-        byte = text[k]
-        if byte == _NEWLINE:
-            byte = np.uint8(_SPACE)
-        elif markdown and byte == _BAR:
-            out[at] = 92
-            at += 1
-        out[at] = byte
-        at += 1
-    return at
-
-
-@leaf
-def _write_row(text, blocks, chosen, row, end, out, at, markdown, header):
-    column = 0
-    for k in range(row, end):
-        if not chosen[k]:
-            continue
-        if markdown:
-            ahead = min(max(blocks[k, COLUMN] - column, 1), MOST_CELLS) if k > row or column == 0 else 1
-            for _ in range(ahead - 1):
-                out[at], out[at + 1] = _BAR, _SPACE
-                at += 2
-            out[at], out[at + 1] = _BAR, _SPACE
-            at += 2
-        elif column:
-            out[at], out[at + 1], out[at + 2] = _SPACE, _BAR, _SPACE
-            at += 3
-        column = max(blocks[k, COLUMN], 1)
-        at = _cell(text, blocks[k, START], blocks[k, STOP], out, at, markdown)
-        if markdown:
-            out[at] = _SPACE
-            at += 1
-    if markdown:
-        out[at] = _BAR
-        at += 1
-        if header:
-            out[at] = _NEWLINE
-            at += 1
-            for _ in range(min(column, MOST_CELLS)):
-                out[at], out[at + 1], out[at + 2], out[at + 3] = _BAR, _DASH, _DASH, _DASH
-                at += 4
-            out[at] = _BAR
-            at += 1
-    return at
-
-
-@leaf
 def _write_code(text, blocks, chosen, row, out, at, markdown):
     """The chosen blocks of one preformatted element: (the row behind them, the place in out)."""
     code = blocks[row, PRE]
@@ -168,21 +85,19 @@ def _write_code(text, blocks, chosen, row, out, at, markdown):
     return row, at
 
 
-@njit(cache=True, nogil=True)
-def adopt_code(blocks, chosen):
-    """Choose code that stands in the middle of chosen text, whatever it looks like by itself."""
-    rows = len(blocks)
-    row = 0
-    while row < rows:
-        if blocks[row, PRE] == 0:
-            row += 1
-            continue
-        end = row
-        while end < rows and blocks[end, PRE]:
-            end += 1
-        if chosen[max(0, row - NEAR) : row].any() and chosen[end : end + NEAR].any():
-            chosen[row:end] = True
-        row = end
+@leaf
+def _without_anchor(text, block):
+    """The end of a heading or term, without the ¶, # or chain that manuals put there to link to it."""
+    start, stop = block[START], block[STOP]
+    if stop - start > 2 and text[stop - 2] == 0xC2 and text[stop - 1] == 0xB6:  # ¶
+        return stop - 2
+    if stop - start > 3 and text[stop - 3] == 0xEF and text[stop - 2] == 0x83 and text[stop - 1] == 0x81:  # U+F0C1
+        return stop - 3
+    if stop - start > 4 and text[stop - 4] == 0xF0 and text[stop - 3] == 0x9F and text[stop - 2] == 0x94:
+        return stop - 4 if text[stop - 1] == 0x97 else stop  # U+1F517
+    if stop - start > 2 and text[stop - 1] == _HASH and (97 <= text[stop - 2] <= 122 or text[stop - 2] == 41):
+        return stop - 1  # C# and F# stay
+    return stop
 
 
 @njit(cache=True, nogil=True)
@@ -192,7 +107,9 @@ def write_text(text, blocks, chosen, markdown, out):
     rows = len(blocks)
     row = 0
     mark = 0  # of a list item whose first block was not chosen
-    in_list = in_table = in_rows = in_quote = False
+    group = table = 0  # of the block before, if it was in a list, in a row
+    in_table = in_rows = in_quote = after_term = False
+    used = np.zeros(MOST_CELLS + 1, np.bool_)
     while row < rows:
         block = blocks[row]
         if block[LIST] == 0:
@@ -202,23 +119,31 @@ def write_text(text, blocks, chosen, markdown, out):
         if not chosen[row]:
             row += 1
             continue
-        end = _row_end(blocks, chosen, row)
+        end = row_end(blocks, chosen, row)
         if end > row:
-            at = _newlines(out, at, 1 if in_rows or (in_table and not markdown) else 2)
-            at = _write_row(text, blocks, chosen, row, end, out, at, markdown, not in_rows)
-            in_table, in_rows, in_list, in_quote = True, True, False, False
+            again = in_rows and table == block[TABLE]
+            at = _newlines(out, at, 1 if again or (in_table and not markdown) else 2)
+            if not again:
+                mark_columns(blocks, chosen, row, used)
+            at, column = write_row(text, blocks, chosen, row, end, used, out, at, markdown)
+            if markdown and not again:
+                at = write_rule(out, at, column, used)
+            in_table, in_rows, in_quote, after_term, group, table = True, True, False, False, 0, block[TABLE]
             row = end
             continue
         if block[PRE]:
             at = _newlines(out, at, 2)
             row, at = _write_code(text, blocks, chosen, row, out, at, markdown)
-            in_table = in_rows = in_list = in_quote = False
+            in_table = in_rows = in_quote = after_term = False
+            group = 0
             continue
         depth = min(block[LIST], DEEPEST_LIST)
         item = mark != 0 and depth > 0
         in_cell = block[CELL] > 0 and block[UNITS] < SHORT_CELL
-        at = _newlines(out, at, 1 if (in_list and depth) or (in_table and in_cell) else 2)
         quoted = markdown and block[QUOTE] > 0
+        explains = after_term and block[TERM] > 0 and not markdown
+        close = (depth > 0 and group == block[GROUP]) or (in_table and in_cell) or explains
+        at = _newlines(out, at, 1 if close and quoted == in_quote else 2)
         if quoted and in_quote and at > 1 and out[at - 2] == _NEWLINE:
             out[at - 1] = _QUOTE_SIGN
             out[at] = _NEWLINE
@@ -244,7 +169,7 @@ def write_text(text, blocks, chosen, markdown, out):
             at = _repeat(out, at, _HASH, block[HEAD])
             out[at] = _SPACE
             at += 1
-        stop = block[STOP]
+        stop = _without_anchor(text, block) if block[HEAD] or block[TERM] == 1 else block[STOP]
         while stop > block[START] and text[stop - 1] <= 32:
             stop -= 1
         for k in range(block[START], stop):
@@ -256,13 +181,16 @@ def write_text(text, blocks, chosen, markdown, out):
                     at += 2
                 if indent:
                     at = _repeat(out, at, _SPACE, indent)
-        in_list, in_table, in_rows, in_quote = depth > 0, in_cell, False, quoted
+        in_table, in_rows, in_quote, group = in_cell, False, quoted, block[GROUP] if depth else 0
+        after_term = block[TERM] == 1 and block[UNITS] < LONGEST_TERM
         row += 1
     return at
 
 
-def emit(text: np.ndarray, blocks: np.ndarray, chosen: np.ndarray, markdown: bool) -> str:
+def emit(page: PageBlocks, chosen: np.ndarray, markdown: bool) -> str:
     """The text of chosen blocks (bool per block), without trailing white space."""
+    text, blocks = carry_out(page.text, page.blocks, page.spots)
+    chosen = chosen & (blocks[:, STOP] > blocks[:, START])
     lines = int(np.count_nonzero(text == _NEWLINE)) if len(text) else 0
     bars = int(np.count_nonzero(text == _BAR)) if markdown and len(text) else 0
     out = np.empty(len(text) + bars + 40 * lines + (2 * MOST_CELLS * 4 + _ROOM) * len(blocks) + PADDING, np.uint8)

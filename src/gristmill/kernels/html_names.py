@@ -34,7 +34,7 @@ _FLAGS: dict[int, str] = {
     RAW: "script style title textarea iframe noembed noframes",
     SKIP: "svg template select datalist canvas audio video annotation annotation-xml rt rp",
     CLOSES_P: _CLOSES_P,
-    FORMAT: "html head body a b big code em font i nobr s small strike strong tt u",
+    FORMAT: "html head body a b big code em font i nobr s small strike strong sup tt u",
     SCOPE: "td th caption table html template button",
     BREAKS_OUT: "div p table td tr h1 h2 h3 h4 article section main ul dl",
 }
@@ -154,8 +154,21 @@ ELEMENT_KEYS, ELEMENT_VALUES = hash_table(NUMBER, 9)
 LINE_BIT = np.uint64(1) << np.uint64(62)
 """Beside the bits of HINTS: a class that marks a line of code."""
 
+# further bits: classes of text that only screen readers see; words that say so alone, and pairs of words that do together
+_ALONE, _PAIRS = 50, 51
+_UNSEEN = {
+    _ALONE: "visually visuallyhidden offscreen screenreader assistive clipped",
+    _PAIRS: "sr",
+    _PAIRS + 1: "only",
+    _PAIRS + 2: "screen",
+    _PAIRS + 3: "reader",
+    _PAIRS + 4: "katex",
+    _PAIRS + 5: "mathml",
+}
+
 WORD_KEYS, WORD_VALUES = hash_table(
     {"line": int(LINE_BIT)}
+    | {word: 1 << bit for bit, words in _UNSEEN.items() for word in words.split()}
     | {
         word: sum(1 << HINTS.index(hint) for hint, words in _HINTS.items() if word in words.split())
         for words in _HINTS.values()
@@ -165,7 +178,7 @@ WORD_KEYS, WORD_VALUES = hash_table(
 )
 ROLE_KEYS, ROLE_VALUES = hash_table({role: 1 << HINTS.index(hint) for role, hint in ROLE_BITS.items()}, 6)
 
-_ATTRIBUTES = "class id role hidden aria-hidden style href itemprop"
+_ATTRIBUTES = "class id role hidden aria-hidden style href itemprop colspan"
 ATTRIBUTE = {name: number + 1 for number, name in enumerate(_ATTRIBUTES.split())}
 ATTRIBUTE_KEYS, ATTRIBUTE_VALUES = hash_table(ATTRIBUTE, 6)
 
@@ -235,4 +248,14 @@ def words_hints(data, start, end):
     return bits
 
 
+@leaf
+def unseen(bits):
+    """Whether a class says that its text is for screen readers alone: sr-only, visually-hidden, screen-reader-text …"""
+    if bits & _ALONE_BIT:
+        return True
+    pairs = bits >> _FIRST_PAIR
+    return pairs & pairs >> np.uint64(1) & np.uint64(0b10101) != np.uint64(0)
+
+
+_ALONE_BIT, _FIRST_PAIR = np.uint64(1 << _ALONE), np.uint64(_PAIRS)
 CUSTOM = NUMBER["custom"]

@@ -53,15 +53,48 @@ def is_letter(byte):
 
 
 @leaf
+def _spells(data, at, name, length):
+    """Whether the name at data[name:name + length] stands at `at`, in any case, and ends there."""
+    for k in range(length):
+        if data[at + k] | 32 != data[name + k] | 32:
+            return False
+    return not is_letter(data[at + length])
+
+
+@leaf
+def script_end(data, at, n, name, length):
+    """Where the `</script` of a script stands, from `at` on; n when nowhere.
+
+    A script in a comment of its own may write another: in `<!-- write("<script></script>") -->` none ends. Where such a
+    script is never ended, the first `</script` does it.
+    """
+    first = n
+    commented = nested = False
+    while at < n:
+        byte = data[at]
+        if byte == 60:
+            if data[at + 1] == 33 and data[at + 2] == 45 and data[at + 3] == 45:
+                commented = True
+                at += 3  # `<!-->` ends what it begins
+            elif data[at + 1] == 47 and _spells(data, at + 2, name, length):
+                if not nested:
+                    return at
+                first = min(first, at)
+                nested = False
+            elif commented and _spells(data, at + 1, name, length):
+                nested = True
+        elif byte == 45 and commented and data[at + 1] == 45 and data[at + 2] == 62:
+            commented = nested = False
+        at = at + 1 if commented else next_byte(data, at + 1, n, LESS)
+    return first
+
+
+@leaf
 def raw_end(data, at, n, name, length):
     """Where `</name` stands, from `at` on; n when nowhere."""
     at = next_byte(data, at, n, LESS)
     while at + length + 2 <= n:
-        if data[at + 1] == 47:
-            k = 0
-            while k < length and data[at + 2 + k] | 32 == data[name + k] | 32:
-                k += 1
-            if k == length and not is_letter(data[at + 2 + length]):
-                return at
+        if data[at + 1] == 47 and _spells(data, at + 2, name, length):
+            return at
         at = next_byte(data, at + 1, n, LESS)
     return n

@@ -35,15 +35,17 @@ TAG, PARENT, FIRST, END = range(4)
     MARK,  # of the first block of a list item: its number, -1 without one; else 0
     LINE,  # 1: only a line break parts it from the block before
     HEAD_CELL,  # 1 in <th>
-    COLUMN,  # which cell of its row, from 1; 0: none
-) = range(17)
-BLOCK_FIELDS = 17
+    COLUMN,  # which column of its row its cell begins in, from 1; 0: none
+    TABLE,  # number of the innermost table it is in; 0: none
+    GROUP,  # number of the outermost list, or of the innermost list of terms; 0: none
+    TERM,  # 1 in <dt>, 2 in <dd>, else 0
+) = range(20)
+BLOCK_FIELDS = 20
 
 # a level of the stack, int32 (DEEPEST + 2, LEVEL_FIELDS)
-S_ELEMENT, S_TAG, S_ROW, S_CELL, S_LIST, S_PRE, S_MUTE, S_HEAD, S_QUOTE, S_COUNT, S_LINK, S_HEAD_CELL, S_COLUMN = range(
-    13
-)
-LEVEL_FIELDS = 13
+S_ELEMENT, S_TAG, S_ROW, S_CELL, S_LIST, S_PRE, S_MUTE, S_HEAD, S_QUOTE, S_COUNT, S_LINK, S_HEAD_CELL = range(12)
+S_COLUMN, S_TABLE, S_GROUP, S_TERM = range(12, 16)
+LEVEL_FIELDS = 16
 
 # the state of reading, int64 (STATE_FIELDS,)
 (
@@ -71,12 +73,15 @@ LEVEL_FIELDS = 13
     SPLIT,  # 1: the next block follows line breaks alone
     STEPS,  # levels looked at, for the claim that work is linear
     PRES,
-) = range(24)
-STATE_FIELDS = 24
+    TABLES,
+    GROUPS,
+    SPAN,  # columns that the cell about to be opened takes
+) = range(27)
+STATE_FIELDS = 27
 
 _UL, _OL, _LI, _TD, _TH, _TR, _TABLE = (NUMBER[name] for name in ("ul", "ol", "li", "td", "th", "tr", "table"))
 _MENU, _DIR, _PRE, _LISTING, _XMP = (NUMBER[name] for name in ("menu", "dir", "pre", "listing", "xmp"))
-_QUOTE, _H1, _H6 = (NUMBER[name] for name in ("blockquote", "h1", "h6"))
+_QUOTE, _DL, _DT, _DD = (NUMBER[name] for name in ("blockquote", "dl", "dt", "dd"))
 HEADING = np.zeros(len(ELEMENT_FLAGS), np.int64)
 for _level in range(1, 7):
     HEADING[NUMBER[f"h{_level}"]] = _level
@@ -97,7 +102,8 @@ def end_block(state, blocks, stack):
         block[ROW], block[CELL], block[LIST] = level[S_ROW], level[S_CELL], level[S_LIST]
         block[PRE], block[HEAD], block[QUOTE] = level[S_PRE], level[S_HEAD], level[S_QUOTE]
         block[MARK], block[LINE], block[HEAD_CELL] = state[PENDING_MARK], state[SPLIT], level[S_HEAD_CELL]
-        block[COLUMN] = level[S_COLUMN]
+        block[COLUMN], block[TABLE] = level[S_COLUMN], level[S_TABLE]
+        block[GROUP], block[TERM] = level[S_GROUP], level[S_TERM]
         state[PENDING_MARK] = 0
         state[BLOCKS] += 1
         state[BLOCK_START] = state[OUT]
@@ -125,6 +131,9 @@ def push(state, elements, hints, stack, counts, tag, parent_hints):
     counts[tag] += 1
     state[DEPTH] = depth + 1
     if tag in (_UL, _OL, _MENU, _DIR):
+        if level[S_LIST] == 0:
+            state[GROUPS] += 1
+            level[S_GROUP] = state[GROUPS]
         level[S_LIST] += 1
         level[S_COUNT] = 0 if tag == _OL else -1
     elif tag == _LI:
@@ -144,13 +153,20 @@ def push(state, elements, hints, stack, counts, tag, parent_hints):
         state[CELLS] += 1
         level[S_CELL] = state[CELLS]
         level[S_LINK] = state[LINK]
-        below[S_COUNT] += 1
-        level[S_COLUMN] = below[S_COUNT]
-        level[S_LIST] = level[S_HEAD] = 0
+        level[S_COLUMN] = below[S_COUNT] + 1
+        below[S_COUNT] += state[SPAN]
+        level[S_LIST] = level[S_HEAD] = level[S_GROUP] = level[S_TERM] = 0
         level[S_HEAD_CELL] = 1 if tag == _TH else 0
         state[LINK] = 0
     elif tag == _TABLE:
+        state[TABLES] += 1
+        level[S_TABLE] = state[TABLES]
         level[S_ROW] = level[S_CELL] = level[S_COLUMN] = 0
+    elif tag == _DL:
+        state[GROUPS] += 1
+        level[S_GROUP] = state[GROUPS]
+    elif tag in (_DT, _DD):
+        level[S_TERM] = 1 if tag == _DT else 2
     elif tag in (_PRE, _LISTING, _XMP):
         state[PRES] += 1
         level[S_PRE] = state[PRES]

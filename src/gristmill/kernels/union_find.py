@@ -35,6 +35,13 @@ def unite(parents: np.ndarray, edges: np.ndarray) -> None:
 
 
 @njit(cache=True, nogil=True)
+def find_roots(parents: np.ndarray) -> None:
+    """Point every row at its root."""
+    for row in range(len(parents)):
+        parents[row] = parents[np.int64(parents[row])]  # a smaller row, so already flat
+
+
+@njit(cache=True, nogil=True)
 def flatten(parents: np.ndarray, sizes: np.ndarray) -> None:
     """Point every row at its root and give every row the size of its component.
 
@@ -52,7 +59,7 @@ def flatten(parents: np.ndarray, sizes: np.ndarray) -> None:
 def unique_edges(rows: np.ndarray, places: np.ndarray, firsts: np.ndarray, edges: np.ndarray) -> int:
     """Write (rows[place], rows[first]) for every place, each pair once, and return how many there are.
 
-    rows: integers (n,), ascending; places, firsts: as `hashing.find_repeats` gives them; edges: integers (m,
+    rows: integers (n,), ascending; places, firsts: as `key_repeats.find_repeats` gives them; edges: integers (m,
     2) to write to. The edges come out ascending by their left row, the smaller row to the right.
     """
     written = 0

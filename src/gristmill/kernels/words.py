@@ -164,7 +164,7 @@ def _word_end(data, at, end, kind, blocks, traits):
 
 
 @leaf
-def _flags(entry):
+def code_point_flags(entry):
     """What a code point adds to the flags of its word."""
     return (entry & FLAG_MASK) | (NOT_SIGNS if entry & SIGN == 0 else 0)
 
@@ -188,7 +188,7 @@ def describe(data, start, end, blocks, traits):
             while at < after:
                 total = total * HASH_BASE + np.uint64(data[at]) + np.uint64(1)
                 at += 1
-        flags |= _flags(entry)
+        flags |= code_point_flags(entry)
         if characters == 0 and entry & ALPHANUMERIC:
             flags |= BEGINS_ALPHANUMERIC
         characters += 1
@@ -231,7 +231,7 @@ def _plain_word(data, at, end, reading, traits):
     entry = np.int64(traits[data[at]])
     kind = entry & CLASS_MASK
     total = np.uint64(data[at]) + np.uint64(1)
-    flags = _flags(entry) | (BEGINS_ALPHANUMERIC if entry & ALPHANUMERIC else 0)
+    flags = code_point_flags(entry) | (BEGINS_ALPHANUMERIC if entry & ALPHANUMERIC else 0)
     wordy = LETTER_CLASS <= kind <= CONNECTOR
     stop = data[at] == FULL_STOP
     at += 1
@@ -254,7 +254,7 @@ def _plain_word(data, at, end, reading, traits):
         elif not stop or byte != FULL_STOP:
             break
         total = total * HASH_BASE + np.uint64(byte) + np.uint64(1)
-        flags |= _flags(entry)
+        flags |= code_point_flags(entry)
         at += 1
     return at, mix(total), flags
 

@@ -99,7 +99,7 @@ def resolve(mixture: Mixture | None, sources: Sequence[str]) -> Group:
     if mixture is None:
         return Group("", "proportional", tuple(Leaf(source, source) for source in sources), ())
     phases = [phase.weights for phase in mixture.phases if phase.weights is not None]
-    tree = _group("", mixture, _Given(), "mixture", sources, phases)
+    tree = _group("", mixture, _Given(), ("mixture",), sources, phases)
     seen: dict[tuple[str, str], str] = {}
     for leaf in tree.leaves():
         same = (leaf.source, repr(sorted(leaf.where.items(), key=str)))
@@ -107,13 +107,19 @@ def resolve(mixture: Mixture | None, sources: Sequence[str]) -> Group:
             raise UserError(
                 f"mixture: {seen[same]!r} and {leaf.name!r} are the same documents of {leaf.source!r}",
                 hint="tell them apart by `source` or `where`",
+                field=("mixture",),
             )
         seen[same] = leaf.name
     return tree
 
 
 def _group(
-    name: str, part: Division, given: _Given, path: str, sources: Sequence[str], more: Sequence[Amounts] = ()
+    name: str,
+    part: Division,
+    given: _Given,
+    path: tuple[str, ...],
+    sources: Sequence[str],
+    more: Sequence[Amounts] = (),
 ) -> Group:
     handed = _Given(
         getattr(part, "source", None) or given.source,
@@ -130,12 +136,12 @@ def _group(
         if (by := getattr(part, "by", None)) is not None and not component.where and not component.is_group:
             component = component.model_copy(update={"where": {by: own}})
         label = f"{name}/{own}" if name else own
-        inner = f"{path}.components.{own}"
+        inner = (*path, "components", own)
         if component.is_group:
             most = handed.max_epochs if part.epochs is None or handed.max_epochs is not None else part.epochs[own]
             members.append(_group(label, component, replace(handed, max_epochs=most), inner, sources))
             continue
-        where_it_stands = inner if own in part.components else f"{path}.{part.ways[0] if part.ways else 'phases'}"
+        where_it_stands = inner if own in part.components else (*path, part.ways[0] if part.ways else "phases")
         once = exact(part.epochs[own]) if part.epochs is not None else Fraction(1)
         members.append(_leaf(label, own, component, handed, once, where_it_stands, sources))
     shares: tuple[Fraction, ...] = ()
@@ -159,16 +165,23 @@ def _taking_part(part: Division, amounts: Amounts | None, more: Sequence[Amounts
 
 
 def _leaf(
-    label: str, name: str, part: Component, given: _Given, most: Fraction, path: str, sources: Sequence[str]
+    label: str,
+    name: str,
+    part: Component,
+    given: _Given,
+    most: Fraction,
+    path: tuple[str, ...],
+    sources: Sequence[str],
 ) -> Leaf:
     source = part.source or given.source or name
     if source not in sources:
         names = f"{source!r}, which is no source of the recipe" if source == name else f"the source {source!r}, unknown"
         raise UserError(
-            f"{path} names {names}.{nearest(source, sources)}",
+            f"{'.'.join(path)} names {names}.{nearest(source, sources)}",
             hint=f"sources: {', '.join(sources)}; say which one a component reads with `components: {{{name}: {{source: …}}}}`"
             if source == name
             else f"sources: {', '.join(sources)}",
+            field=path,
         )
     own = part.max_epochs if part.max_epochs is not None else given.max_epochs
     return Leaf(

@@ -106,7 +106,7 @@ class ShardJob:
                 layers = iter(loaded)
                 for step in self.steps:
                     if isinstance(step, Loaded):
-                        next(layers).read_into(batch, group)
+                        next(layers).read_into(batch, range(group, group + 1))
                     else:
                         outputs.write(step, batch)
                 report(batch.rows, int(batch.texts.lengths.sum()) if self.texts else 0)
@@ -129,7 +129,7 @@ class ShardJob:
             ref = ShardRef(self.source, self.shard.name, self.documents)
             documents = DocumentsReader(ref, self.columns, stack, texts=self.texts)
             for group in range(documents.groups):
-                yield documents.read(group)
+                yield documents.read(range(group, group + 1))
             return
         if self.upstream is not None:
             readings = read_upstream(self.source, self.upstream)

@@ -16,6 +16,7 @@ def encoding_summary(manifests: Iterable[Mapping[str, Any]], index: Mapping[str,
     return {
         "engines": _below(counts, "engine."),
         "passed_over": _below(counts, "passed_over."),
+        "because": _below(counts, "because."),
         "documents": counts["documents"],
         "empty": counts["empty"],
         **{role: {"token": about[role], "documents_with_one": counts[f"{role}_once"]} for role in ("bos", "eos")},
@@ -27,11 +28,13 @@ def _below(counts: Mapping[str, int], prefix: str) -> dict[str, int]:
 
 
 def encoding_text(summary: Mapping[str, Any]) -> str:
-    engines = ", ".join(f"{name} ({number:,} shards)" for name, number in summary["engines"].items())
+    engines = ", ".join(
+        f"{name} ({number:,} shard{'s' if number != 1 else ''})" for name, number in summary["engines"].items()
+    )
     lines = [f"encoded by {engines}"]
-    for key, number in summary["passed_over"].items():
+    for key, number in summary["because"].items():
         name, _, reason = key.partition(".")
-        lines.append(f"  {name} passed over for {number:,} shards: {reason.replace('_', ' ')}")
+        lines.append(f"  not by {name} ({number:,} shard{'s' if number != 1 else ''}): {reason}")
     total = summary["documents"]
     for role in ("bos", "eos"):
         token, ones = summary[role]["token"], summary[role]["documents_with_one"]

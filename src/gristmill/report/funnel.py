@@ -39,6 +39,8 @@ def summarize(plan: Plan) -> dict[str, Any]:
     }
     if evaluation := {name: sets for name, m in manifests.items() if (sets := _evaluation_sets(m["counts"]))}:
         summary["evaluation_sets"] = evaluation
+    if superseded := {name: found for name, m in manifests.items() if (found := m["counts"].get("superseded"))}:
+        summary["superseded"] = superseded
     if "tokens" in manifests:
         summary["tokens"] = _tokens(graph.nodes["tokens"].folder, manifests["tokens"])
         encoded = [manifest for name, manifest in manifests.items() if name.startswith("encode.")]
@@ -133,6 +135,9 @@ def funnel_text(summary: Mapping[str, Any]) -> str:
         lines += [*_source_lines(name, source), ""]
     for name, sets in summary.get("evaluation_sets", {}).items():
         lines += [*_evaluation_lines(name, sets), ""]
+    for name, documents in summary.get("superseded", {}).items():
+        place = storage.join(summary["stages"][name]["folder"], "superseded", "documents.parquet")
+        lines += [f"{name}: {documents:,} documents that earlier runs kept would have fallen in one run: {place}", ""]
     return "\n".join(lines).rstrip()
 
 

@@ -33,6 +33,7 @@ class Arxiv(Source):
     """Papers as LaTeX, without comments, with their own macros written out, from the first section to the references."""
 
     kind = "arxiv"
+    version: ClassVar[int] = 2
     suffixes: ClassVar[tuple[str, ...]] = (".tar", ".tar.gz", ".tgz", ".gz", ".tex", ".zip")
 
     abstract_text: Keep = setting(

@@ -187,15 +187,26 @@ _BUILT = re.compile(r"(?:^|/)(?:dist|_build|\.next|\.nuxt|htmlcov|doxygen)/", re
 _GENERATED_NAME = re.compile(
     r"(?:\.min\.(?:js|css|mjs)|[-.]bundle\.js|\.pb\.(?:go|cc|h|swift|dart)|_pb2(?:_grpc)?\.pyi?|\.g\.(?:dart|cs)|\.designer\.(?:cs|vb)|"
     r"_generated\.\w+|\.generated\.\w+|zz_generated\.\w+|bindata\.go|\.(?:js|css)\.map|moc_\w+\.cpp|ui_\w+\.h|qrc_\w+\.cpp|"
-    r"(?:^|/)(?:package-lock|npm-shrinkwrap|composer\.lock|cargo\.lock|poetry\.lock|pipfile\.lock|yarn\.lock|pnpm-lock|gemfile\.lock|"
+    r"(?:^|/)_{0,2}generated(?:[_-]\w+|__)?/|(?:^|/)(?:package-lock|npm-shrinkwrap|composer\.lock|cargo\.lock|poetry\.lock|pipfile\.lock|yarn\.lock|pnpm-lock|gemfile\.lock|"
     r"go\.sum|flake\.lock)(?:\.\w+)?$)",
     re.I,
 )
-_GENERATED_TEXT = re.compile(
-    r"auto[-_ ]?generated|generated (?:by|from|automatically|code|file)|automatically (?:generated|created)"
-    r"|do not (?:edit|modify)|this file was (?:generated|created) by|@generated\b",
-    re.I,
+_GENERATED_TEXT = re.compile(  # what is said of the file itself: prose that speaks of generated things is none
+    r"auto[-_ ]?generated|automatically (?:generated|created)|generated automatically|@generated\b"
+    r"|^[^\w\n]{0,12}(?:code |file )?generated (?:by|from|with|using|on|at)\b"
+    r"|\b(?:file|code|header|module|source|table|section|script|parser|lexer|page)s?\s+(?:is|was|are|were|has been|have been)\s+"
+    r"(?:\w+ly\s+)?(?:machine[- ])?generated (?:by|from|with|using|automatically)\b"
+    r"|\bdo not (?:edit|modify|change)(?:\s*(?:[!.,:;*=/-]|$)|\s+(?:this (?:file|code|section|header)|the file|by hand"
+    r"|manually|directly|or (?:edit|modify|delete)))",
+    re.I | re.M,
 )
+
+
+_SCRIPTS = ("js", "mjs", "cjs", "css")
+_TRANSPILED = re.compile(  # as TypeScript's compiler and Babel begin a CommonJS module
+    r"\s*[\"']use strict[\"'];\s*(?:var __\w+ = \(this &&|Object\.defineProperty\(exports, [\"']__esModule)"
+)
+_SOURCE_MAP = re.compile(r"(?://|/\*)[#@] sourceMappingURL=[^\n]*\s*\Z")
 
 
 def is_vendored(path: str) -> bool:
@@ -208,17 +219,22 @@ def is_built(path: str) -> bool:
 
 
 def is_generated(path: str, text: str, lines: int = 10) -> bool:
-    """Whether a file's name or its first lines say that a program wrote it. source: CodeParrot looks at the first 5 lines,
-    StarCoder at the first 10 [C]."""
+    """Whether a file's name, its first lines or a source map say that a program wrote it. source: CodeParrot looks at the
+    first 5 lines, StarCoder at the first 10 [C]."""
     if _GENERATED_NAME.search(path):
         return True
+    if extension(path) in _SCRIPTS and (_TRANSPILED.match(text) or _SOURCE_MAP.search(text, max(0, len(text) - 300))):
+        return True
     head = "\n".join(text[:4000].split("\n", lines)[:lines])
+    low = head.lower()
+    if "generated" not in low and "do not" not in low and "automatically" not in low:
+        return False
     return _GENERATED_TEXT.search(head) is not None
 
 
 def is_minified(path: str, text: str) -> bool:
     """Scripts and styles that are squeezed onto few lines: mean line over 110 characters, or almost no white space."""
-    if extension(path) not in ("js", "mjs", "cjs", "css") or len(text) < 500:
+    if extension(path) not in _SCRIPTS or len(text) < 500:
         return False
     spaces = sum(text.count(sign) for sign in " \t\n")
     return len(text) / (text.count("\n") + 1) > 110 and spaces / len(text) < 0.12

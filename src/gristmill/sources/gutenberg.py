@@ -40,6 +40,7 @@ _PACKED = ("", ".gz", ".zst", ".xz", ".bz2", ".lz4")
 _HTML = re.compile(rb"\s*(?:<\?xml[^>]*>\s*)?(?:<!--.{0,2000}?-->\s*)*(?:<!doctype\s+html|<html|<head)", re.I | re.S)
 _PAGE_NUMBERS = ("pagenum", "pageno", "pagenumber", "page-number", "x-ebookmaker-pageno", "pgnum")
 _BOILERPLATE = ("pg-boilerplate", "pgheader", "pgfooter", "pg-header", "pg-footer", "pg-machine-header")
+_NOTE_LINKS = ("noteref", "backlink")  # in EPUBs: numbers of endnotes, which would stick to words
 _NOTES = ("transnote", "transcribers-note", "tnote", "transnotes", "tn", "trans-note")
 _IMPRINT = re.compile(r"<(?:body|section)\s[^<>]{0,300}epub:type=\"[^\"]*\b(?:imprint|colophon|copyright-page)\b")
 _ILLUSTRATION = re.compile(r"^[ \t]*\[Illustration\]?:?\][ \t]*\n?|^[ \t]*\[Illustration\][ \t]*\n?", re.M)
@@ -50,6 +51,7 @@ _TITLE_FRAME = re.compile(
 _BLANK_LINES = re.compile(r"\n{4,}")
 _EDITION = re.compile(r"^(?:pg)?(\d+)(-0|-8|-h)?((?:-images|-noimages)(?:-3)?)?\.(txt|htm|html|epub|zip)(?:\.utf-?8)?$")
 _SUPERSEDED = re.compile(r"/\d+/old(?:/|$)")  # where mirrors keep earlier editions of a book
+_NO_BOOK = re.compile(r"(?:^|/)(?:licen[cs]e|copying|readme)(?:\.\w+)?$", re.I)  # stands beside books
 _HEADER_BYTES = 64 << 10
 
 
@@ -57,6 +59,7 @@ class Gutenberg(Source):
     """Books of Project Gutenberg as text, HTML or EPUB."""
 
     kind = "gutenberg"
+    version: ClassVar[int] = 2
     suffixes: ClassVar[tuple[str, ...]] = (
         *(stem + packed for stem in (".txt", ".txt.utf-8", ".txt.utf8") for packed in _PACKED),
         ".htm",
@@ -100,7 +103,9 @@ class Gutenberg(Source):
             storage.stat(self.catalogue)
 
     def expand(self, location: str) -> list[str]:
-        """Nothing for an edition that another file in the same folder of a mirror supersedes (`editions`)."""
+        """Nothing for a licence or read-me, nor for an edition that another file in its folder supersedes (`editions`)."""
+        if _NO_BOOK.search(location):
+            return []
         if self.editions == "all":
             return [location]
         folder, _, name = location.rpartition("/")
@@ -151,7 +156,7 @@ class Gutenberg(Source):
             if is_epub(archive):
                 yield self._epub(file, archive)
                 return
-            members = [m for m in archive.infolist() if m.filename.lower().endswith((".txt", ".htm", ".html"))]
+            members = [m for m in archive.infolist() if _is_book(m.filename)]
             if not members:
                 yield Record(file.name, 0, file.size).end(Outcome.NOT_TEXT, "zip_without_text")
             for member in members:
@@ -190,7 +195,7 @@ class Gutenberg(Source):
         self._finish(record, decode_etext(data), {"format": "text"}, name)
 
     def _html(self, page: str) -> str:
-        dropped = (*_BOILERPLATE, *(_PAGE_NUMBERS if self.page_numbers == "drop" else ()))
+        dropped = (*_BOILERPLATE, *_NOTE_LINKS, *(_PAGE_NUMBERS if self.page_numbers == "drop" else ()))
         dropped = (*dropped, *(_NOTES if self.transcriber_notes == "drop" else ()))
         header = _header_of_html(page)
         text = html_to_text(page, markup="plain", drop_classes=dropped)
@@ -270,6 +275,10 @@ class Gutenberg(Source):
         record.metadata = {
             name: well_formed(value) if isinstance(value, str) else value for name, value in found.items() if value
         }
+
+
+def _is_book(name: str) -> bool:
+    return name.lower().endswith((".txt", ".htm", ".html")) and not _NO_BOOK.search(name)
 
 
 def _header_of_html(page: str) -> str:

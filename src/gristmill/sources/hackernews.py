@@ -8,11 +8,13 @@ sources:
 
 from __future__ import annotations
 
+import html
 import os
+import re
 import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -35,6 +37,7 @@ from gristmill.stage import InputFile, setting
 _KEPT = ("id", "parent", "type", "title", "url", "text", "by", "score", "time", "timestamp", "dead", "deleted")
 _OTHER_NAMES = {"author": "by", "num_points": "score", "created_at": "time", "points": "score", "story_text": "text"}
 _POSTS = ("story", "poll")
+_CUT_SHORT = re.compile(r"<a href=\"([^\"<>]+)\"[^<>]*>[^<>\s]+\.\.\.</a>")
 _LARGEST_ID = (1 << 31) - 1
 _MOST_ROUNDS = 32  # only items that answer each other in a circle need more than the logarithm of the longest chain
 _CHUNK = 1 << 22  # ids whose parents are followed at a time
@@ -44,6 +47,7 @@ class HackerNews(Conversations):
     """Stories with their comments."""
 
     kind = "hackernews"
+    version: ClassVar[int] = 2
 
     minimum_score: int | None = setting(1, "stories under this score are dropped", source="The Pile")
     links: bool = setting(True, "the address a story links to stands under its title", source="The Pile")
@@ -77,7 +81,7 @@ class HackerNews(Conversations):
         score = whole(values.get("score")) or 0
         if self.minimum_score is not None and score < self.minimum_score:
             raise LeftOut("score")
-        title, text = " ".join(clean(values.get("title")).split()), html_to_text(clean(values.get("text")))
+        title, text = " ".join(html.unescape(clean(values.get("title"))).split()), _text(values.get("text"))
         if not title and not text:
             raise LeftOut("empty_post")
         address = clean(values.get("url"))
@@ -97,10 +101,15 @@ class HackerNews(Conversations):
         _refuse_gone(values)
         if values.get("type") != "comment":
             raise LeftOut("no_comment")
-        text = html_to_text(clean(values.get("text")))
+        text = _text(values.get("text"))
         if text in ("[deleted]", "[dead]", "[flagged]"):
             raise LeftOut("deleted")
         return Comment(whole(values.get("parent")) or 0, text, clean(values.get("by")) or None, ())
+
+
+def _text(value: Any) -> str:
+    """The site shows long addresses cut short; here they are whole."""
+    return html_to_text(_CUT_SHORT.sub(r"\1", clean(value)))
 
 
 def _refuse_gone(values: Mapping[str, Any]) -> None:

@@ -23,7 +23,8 @@ Links = Literal["text", "target"]
 # crosses a `<`, which keeps the scan linear.
 _TAG = re.compile(r"<(/?)([a-zA-Z][\w:-]*)((?:[^<>\"']++|\"[^\"<]*+\"|'[^'<]*+')*+|[^<>]*+)>|<[!?][^<>]*>")
 _ATTRIBUTE = re.compile(r"([\w:-]+)\s*=\s*(?:\"([^\"]*)\"|'([^']*)'|([^\s\"'>]+))")
-_CONTROLS = tuple(chr(code) for code in (*range(9), 0x0B, 0x0C, *range(0x0E, 0x20), 0x7F))
+_INVISIBLE = ("\u00ad", "\u200b", "\u2060", "\ufeff")  # where a line may break, or must not
+_CONTROLS = (*(chr(code) for code in (*range(9), 0x0B, 0x0C, *range(0x0E, 0x20), 0x7F)), *_INVISIBLE)
 _SPACES = re.compile(" {2,}")
 _BREAK = "\x0b"  # stands for <br> until a block is closed; control characters are gone by then
 _CELL = " | "  # between the cells of a table row
@@ -59,7 +60,7 @@ def html_to_text(
     markup: markdown marks code, quotes and headings as Markdown does; plain only sets them apart by blank lines.
     Both write `* ` before the items of unordered lists and `1. ` before those of ordered ones.
     links: text keeps the words of a link; target adds the address in parentheses where it says something else.
-    drop_classes: elements with one of these classes or ids go with all they hold.
+    drop_classes: elements with one of these classes, ids or EPUB types go with all they hold.
     """
     writer = _Writer(markup == "markdown", links == "target")
     for sign in _CONTROLS:  # one quick look for each costs less than a pattern for all
@@ -99,6 +100,8 @@ def _begins_skip(tag: str, attributes: str, drop_classes: Collection[str]) -> bo
         return True
     if not drop_classes or not attributes:
         return False
+    if "epub:type" in attributes and attribute(attributes, "epub:type") in drop_classes:
+        return True
     found = attribute(attributes, "class").split() + attribute(attributes, "id").split()
     return any(one in drop_classes for one in found)
 
@@ -147,6 +150,8 @@ class _Writer:
     def text(self, text: str) -> None:
         if "&" in text:
             text = html.unescape(text)
+            for sign in _INVISIBLE:
+                text = text.replace(sign, "")
         if self.preformatted is not None:
             self.preformatted.append(text)
         elif text:

@@ -12,11 +12,16 @@ import re
 from collections.abc import Iterator
 from typing import Any, ClassVar, Literal
 
+from lxml.etree import strip_tags
+
 from gristmill import storage
 from gristmill.documents import Outcome, Record
+from gristmill.sources.citations import cited, without_citations
 from gristmill.sources.dates import parse_date
 from gristmill.sources.fields import well_formed
+from gristmill.sources.mathml import math_text
 from gristmill.sources.members import Member, members
+from gristmill.sources.scripts import superscript
 from gristmill.sources.xml_text import BadXml, Element, Vocabulary, local, parse, plain, xml_text
 from gristmill.stage import InputFile, Source, setting
 
@@ -24,12 +29,7 @@ _NAMES = (".nxml", ".xml")
 _XLINK = "{http://www.w3.org/1999/xlink}"
 _LANG = "{http://www.w3.org/XML/1998/namespace}lang"
 _TEX_BODY = re.compile(r"\\begin\{document\}(.*?)\\end\{document\}", re.S)
-_CITED, _JOINED = "\x1a", "\x1b"  # where a citation stood; a label that belongs to the paragraph behind it
-_CITATIONS = re.compile(rf"{_CITED}(?:(?:[\s,;–—-]|and)*{_CITED})*")
-_BESIDE = r"(?:[\s,;:.–—-]|\d|\b(?:and|see|also|cf|pp?|fig|table|apud|e\.?g|i\.?e)\b)*"  # what goes with citations in brackets
-_BRACKETED = re.compile(
-    rf"\s*(?:\[{_BESIDE}(?:{_CITED}{_BESIDE})+\]|\({_BESIDE}(?:{_CITED}{_BESIDE})+\)|\^{_CITED}|{_CITED})", re.I
-)
+_JOINED = "\x19"  # behind a label that belongs to the paragraph which follows
 _NO_ABSTRACT = ("graphical", "teaser", "toc", "key-images", "highlights", "video")
 _LABEL = re.compile(rf"\s*{_JOINED}\s*")
 _BEFORE_MARK = re.compile(r" +([,.;:](?:\s|$))")
@@ -40,6 +40,7 @@ class Jats(Source):
     """Articles in JATS or its forerunner, the NLM tag set."""
 
     kind = "jats"
+    version: ClassVar[int] = 2
     suffixes: ClassVar[tuple[str, ...]] = (*_NAMES, *(f"{n}.gz" for n in _NAMES), ".tar", ".tar.gz", ".tgz", ".zip")
 
     keep_abstract: bool = setting(
@@ -86,6 +87,7 @@ class Jats(Source):
         article = root if local(root) == "article" else next(root.iter("{*}article"), None)
         if article is None:
             return record.end(Outcome.NOT_TEXT, f"xml_{local(root)[:32]}")
+        strip_tags(article, *_INLINE)
         self._fill(record, article)
         return record
 
@@ -94,8 +96,7 @@ class Jats(Source):
         about = _about(article, meta)
         record.metadata |= about
         words = self._vocabulary()
-        if (title := _first(meta, "title-group/article-title")) is not None:
-            record.title = " ".join(self._tidy(xml_text(title, words)).split()) or None
+        record.title = self._title(meta, words)
         record.language = (article.get(_LANG) or "").lower() or None
         record.date = _date(meta)
         if about.get("doi"):
@@ -114,7 +115,9 @@ class Jats(Source):
         if self.keep_abstract and (found := _abstract(meta)) is not None:
             text = self._tidy(xml_text(found, words))
             parts.append(text if text.lower().startswith(("# ", "## ")) else f"## Abstract\n\n{text}" if text else "")
-        bodies = [body] if body is not None else []
+        bodies = [_floats_behind(body)] if body is not None else []
+        bodies += article.iterfind("{*}floats-group")
+        bodies += article.iterfind("{*}floats-wrap")
         bodies += [part for name in self.back for part in self._back(article, name)]
         if self.sub_articles == "append":
             bodies += [found for found in article.iterfind("{*}sub-article/{*}body")]
@@ -125,6 +128,16 @@ class Jats(Source):
             record.end(Outcome.DROPPED, f"{self.kind}.empty")
             return
         record.text = well_formed("\n\n".join(part for part in parts if part))
+
+    def _title(self, meta: Element | None, words: Vocabulary) -> str | None:
+        """Title and subtitles."""
+        found = [_first(meta, "title-group/article-title")]
+        found += meta.iterfind("{*}title-group/{*}subtitle") if meta is not None else ()
+        texts = [" ".join(self._tidy(xml_text(one, words)).split()) for one in found if one is not None]
+        title = ""
+        for text in texts:
+            title += text if not title or not text else f"{' ' if title[-1] in ':?!.–—-' else ': '}{text}"
+        return title or None
 
     def _back(self, article: Element, name: str) -> list[Element]:
         tag = {"acknowledgements": "ack", "appendices": "app", "notes": "notes"}[name]
@@ -141,40 +154,65 @@ class Jats(Source):
         return Vocabulary(kinds, frozenset(("sec", "app", "abstract")), _REPLACED, replace, _level)
 
     def _tidy(self, text: str) -> str:
-        if _CITED in text:
-            text = _BRACKETED.sub("", _CITATIONS.sub(_CITED, text))
-        return _BEFORE_MARK.sub(r"\1", _LABEL.sub(" ", text)).strip()
+        return _BEFORE_MARK.sub(r"\1", _LABEL.sub(" ", without_citations(text))).strip()
 
 
-_KINDS: dict[str, Any] = {
-    "title": "heading",
-    "p": "block",
-    "sec": "block",
-    "list": "list",
-    "list-item": "item",
-    "def-list": "list",
-    "def-item": "item",
-    "disp-quote": "quote",
-    "disp-formula": "block",
-    "fig": "block",
-    "table-wrap": "block",
-    "boxed-text": "block",
-    "verse-line": "block",
-    "preformat": "block",
-    "tr": "row",
-    "td": "cell",
-    "th": "cell",
-    "fn": "block",
-    "term": "block",
-    "break": "break",
-    "sub": "sub",
-    "sup": "sup",
-} | dict.fromkeys(
-    "ref-list graphic media inline-graphic object-id fn-group supplementary-material permissions label "
-    "sub-article response kwd-group alt-text long-desc".split(),
-    "skip",
+_KINDS: dict[str, Any] = (
+    {
+        "title": "heading",
+        "list": "list",
+        "def-list": "list",
+        "list-item": "item",
+        "def-item": "item",
+        "disp-quote": "quote",
+    }
+    | {"verse-line": "line", "preformat": "pre", "code": "pre", "break": "break", "sub": "sub", "sup": "sup"}
+    | {"tr": "row", "td": "cell", "th": "cell"}
+    | dict.fromkeys("table thead tbody tfoot".split(), "table")
+    | dict.fromkeys(
+        "p sec disp-formula fig table-wrap boxed-text fn term def statement speech chem-struct-wrap attrib array".split(),
+        "block",
+    )
+    | dict.fromkeys(
+        "ref-list graphic media inline-graphic object-id fn-group supplementary-material permissions label sub-article response "
+        "kwd-group alt-text long-desc sec-meta processing-meta".split(),
+        "skip",
+    )
 )
-_REPLACED = frozenset(("inline-formula", "disp-formula", "alternatives", "tex-math", "math", "xref", "label", "title"))
+_REPLACED = frozenset(("inline-formula", "disp-formula", "alternatives", "tex-math", "math", "xref", "label"))
+_INLINE = tuple(  # what marks words and nothing else, taken out at once
+    f"{{*}}{name}"
+    for name in "italic bold underline sc roman sans-serif monospace styled-content named-content uri".split()
+)
+_FLOATS = tuple(f"{{*}}{name}" for name in "fig fig-group table-wrap table-wrap-group boxed-text fn".split())
+
+
+def _floats_behind(body: Element) -> Element:
+    """The body with figures, tables and notes behind the paragraphs in whose midst they stand."""
+    paragraphs = dict.fromkeys(one.getparent() for one in body.iter(*_FLOATS))
+    for paragraph in paragraphs:
+        if local(paragraph) == "p":
+            _lift_floats(paragraph)
+    return body
+
+
+def _lift_floats(paragraph: Element) -> None:
+    floats = [one for one in paragraph.iterchildren(*_FLOATS)]
+    lifted = set(floats)
+    anchor, texts = None, [paragraph.text or ""]
+    for one in [*paragraph, None]:
+        if one is not None and one in lifted:
+            texts.append(one.tail or "")
+            one.tail = None
+            continue
+        if anchor is None:
+            paragraph.text = "".join(texts)
+        else:
+            anchor.tail = "".join(texts)
+        if one is not None:
+            anchor, texts = one, [one.tail or ""]
+    for one in reversed(floats):
+        paragraph.addnext(one)
 
 
 def _formula(element: Element) -> str | None:
@@ -185,29 +223,37 @@ def _formula(element: Element) -> str | None:
         if tex is not None:
             text = "".join(tex.itertext())
             found = _TEX_BODY.search(text)
-            return f" {' '.join((found[1] if found else text).split())} "
+            text = " ".join((found[1] if found else text).split())
+            if text.startswith("$$") and next(tex.iterancestors("{*}disp-formula"), None) is None:
+                text = text.replace("$$", "$")  # PubMed Central has two for every formula
+            return f" {text} "
         if name == "alternatives" and (math := next(element.iter("{*}math"), None)) is not None:
             return _formula(math)
     if name == "math":
-        return " ".join("".join(element.itertext()).split())
+        return math_text(element, display=next(element.iterancestors("{*}disp-formula"), None) is not None)
     parent = local(element.getparent())
-    if name == "label" and parent in ("fig", "table-wrap"):
-        return f"{plain(element).rstrip('.')}. {_JOINED}"
-    if name == "title" and parent == "caption":
-        return f"{plain(element)} "
+    if name == "label" and parent in ("fig", "table-wrap", "fn"):
+        return f"{plain(element).rstrip('.: ')}{'' if parent == 'fn' else '.'} {_JOINED}"
     return None
 
 
 def _formula_or_citation(element: Element) -> str | None:
-    name = local(element)
-    if name == "xref" and element.get("ref-type") in ("bibr", "fn", "table-fn"):
-        return _CITED
+    kind = element.get("ref-type") if local(element) == "xref" else None
+    if kind == "bibr" or (kind == "fn" and next(element.iterancestors("{*}table"), None) is None):
+        return cited("".join(element.itertext()))
+    if kind in ("fn", "table-fn"):  # the notes of a table stay, and the signs that point to them
+        raised = local(element.getparent()) == "sup" or any(local(one) == "sup" for one in element)
+        return None if raised else superscript(plain(element), "-")
     return _formula(element)
 
 
 def _level(element: Element, depth: int) -> int:
-    """The article's own title has level 1, its sections 2; other titles, of lists say, are below all of them."""
-    return depth + 1 if local(element.getparent()) in ("sec", "app", "abstract", "ack", "notes") else 6
+    """The article's own title has level 1, its sections 2; titles of figures begin their captions; others, of lists say, are
+    below all of them."""
+    parent = local(element.getparent())
+    if parent == "caption":
+        return 0
+    return depth + 1 if parent in ("sec", "app", "abstract", "ack", "notes") else 6
 
 
 def _first(element: Element | None, path: str) -> Element | None:

@@ -24,6 +24,7 @@ class JsonLines(Source):
     """Documents from JSON Lines, one object a line."""
 
     kind = "jsonl"
+    version: ClassVar[int] = 2
     suffixes: ClassVar[tuple[str, ...]] = tuple(
         stem + packed
         for stem in (".jsonl", ".ndjson", ".json")

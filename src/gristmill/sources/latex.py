@@ -161,3 +161,55 @@ def argument(text: str, at: int) -> tuple[str, int] | None:
 
 
 _COMMAND = re.compile(r"\\(?:[a-zA-Z@]+|.)", re.S)
+
+
+_LONGEST_ARGUMENT = 4000  # characters to a delimiter: where that was forgotten the search must end
+
+
+def delimited_arguments(text: str, at: int, delimiters: tuple[str, ...]) -> tuple[list[str], int] | None:
+    """(arguments, where the call ends) of a macro with delimiters, as TeX finds them; None when they are not there."""
+    if delimiters[0]:
+        at = skip_space(text, at)
+        if not text.startswith(delimiters[0], at):
+            return None
+        at += len(delimiters[0])
+    values: list[str] = []
+    for delimiter in delimiters[1:]:
+        if delimiter:
+            at = at if values or delimiters[0] else skip_space(text, at)
+            end = _outside_groups(text, at, delimiter)
+            if end < 0:
+                return None
+            value = text[at:end].strip() if delimiter == " " else text[at:end]
+            whole_group = value[:1] == "{" and group_end(value, 0) == len(value)
+            values.append(value[1:-1] if whole_group else value)
+            at = end + len(delimiter)
+        else:
+            found = argument(text, at)
+            if found is None:
+                return None
+            values.append(found[0])
+            at = found[1]
+    return values, at
+
+
+def _outside_groups(text: str, at: int, delimiter: str) -> int:
+    """Where the delimiter stands next outside of braces and before the paragraph ends; -1 for nowhere."""
+    last = min(len(text), at + _LONGEST_ARGUMENT)
+    word = delimiter[0] == "\\" and delimiter[-1].isalpha()
+    if delimiter != " " and text.find(delimiter, at, last) < 0:
+        return -1
+    while at < last:
+        stands = text.startswith(delimiter, at) or (delimiter == " " and text[at] == "\n")
+        if stands and not (word and text[at + len(delimiter) : at + len(delimiter) + 1].isalpha()):
+            return at
+        sign = text[at]
+        if sign == "}" or text.startswith("\n\n", at):
+            return -1
+        if sign == "{":
+            at = group_end(text, at)
+            if at < 0:
+                return -1
+        else:
+            at += 2 if sign == "\\" else 1
+    return -1

@@ -33,6 +33,14 @@ _REFERENCES = re.compile(
 )
 _STYLE = re.compile(r"\\bibliographystyle\s*\{[^{}]*\}")
 _REFERENCES_END = re.compile(r"\\end\{(?:thebibliography|references|mcitethebibliography|chapthebibliography)\}")
+_SIZES = "tiny|scriptsize|footnotesize|small|normalsize|singlespacing"
+_BEFORE_REFERENCES = re.compile(  # what only prepares the references, or the end, and would be left open
+    rf"\s*(?:\\begin\{{(?:{_SIZES}|multicols|singlespace|spacing|flushleft|onehalfspace)\}}(?:\{{[^{{}}\n]{{0,20}}\}})?"
+    rf"|\{{?\s*\\(?:{_SIZES}|sloppy|raggedright|clearpage|newpage|cleardoublepage|pagebreak|balance|medskip|bigskip|smallskip"
+    r"|begingroup|onecolumn|twocolumn|noindent|par)(?:\s*\{\}|\s*\[\d\])?|\\[vh]space\*?\s*\{[^{}\n]{0,30}\}"
+    r"|\\(?:nocite|setlength|renewcommand|bibsep|linespread|baselineskip)\*?\s*(?:\{[^{}\n]{0,60}\}\s*){0,2})\Z"
+)
+_MOST_BEFORE_REFERENCES = 20
 _APPENDIX = re.compile(r"\\appendix\b|\\appendices\b|\\begin\{appendi(?:x|ces)\}")
 _TITLE = re.compile(r"\\title\s*(?:\[[^\]]*\])?\s*(?=\{)")
 _NOT_TITLE = re.compile(r"\\(?:thanks|footnote|footnotemark|footnotetext)\s*(?:\[[^\]]*\])?\s*(?=\{)")
@@ -231,7 +239,13 @@ def _abstract(body: str) -> str:
 def _without_references(text: str, go_on: bool) -> str:
     parts = []
     while (found := _REFERENCES.search(text)) is not None:
-        parts.append(text[: found.start()])
+        before = text[: found.start()].rstrip()
+        for _ in range(_MOST_BEFORE_REFERENCES):
+            prepares = _BEFORE_REFERENCES.search(before, max(0, len(before) - 200))
+            if prepares is None:
+                break
+            before = before[: prepares.start()].rstrip()
+        parts.append(before)
         if not go_on:
             return "".join(parts)
         end = _REFERENCES_END.search(text, found.end())
@@ -239,7 +253,7 @@ def _without_references(text: str, go_on: bool) -> str:
             text = text[max(found.end(), group_end(text, found.end() - 1)) :]
         else:
             text = text[end.end() if end else found.end() :]
-    return "".join([*parts, text])
+    return "\n\n".join([*parts, text.lstrip()]) if parts else text
 
 
 def _title(text: str) -> str:

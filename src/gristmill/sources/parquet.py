@@ -25,6 +25,7 @@ class Parquet(Source):
     """Documents from Parquet files, one row each."""
 
     kind = "parquet"
+    version: ClassVar[int] = 2
     suffixes: ClassVar[tuple[str, ...]] = (".parquet", ".parq", ".pq")
 
     preset: Preset | None = setting(

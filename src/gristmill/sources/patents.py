@@ -1,4 +1,4 @@
-"""One patent of any age → its parts: what XML since 2001 and the APS text of 1976 to 2001 say, in one form."""
+"""One patent of any age → its parts, in one form. Here the XML since 2001; the text of 1976 to 2001 is read in `aps`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from typing import Any
 
 from lxml import etree
 
-from gristmill.sources.xml_text import BadXml, Element, Vocabulary, local, parse, plain, xml_text
+from gristmill.sources.mathml import math_text
+from gristmill.sources.xml_text import BadXml, Element, Vocabulary, local, parse, plain, with_signs, xml_text
 
 
 @dataclass(frozen=True)
@@ -81,9 +82,20 @@ _WORDS = Vocabulary(
         "p": "block",
         "para": "block",
     }
-    | dict.fromkeys("img emi image figure number colspec chemistry cwu embedded-doc".split(), "skip")  # type: ignore[arg-type]
+    | dict.fromkeys("table tgroup thead tbody".split(), "table")  # type: ignore[arg-type]
+    | dict.fromkeys(
+        "img emi image figure number colspec chemistry chem-us chemistry-cwu mathematica mathematica-file embedded-doc".split(),
+        "skip",
+    ),
+    replaced=frozenset(("math",)),
+    replace=math_text,
+)
+_INLINE = (
+    *"b i u o b-i smallcaps bold italic highlight figref crossref claim-ref cross-reference dependent-claim-reference".split(),
+    *"PDAT PTEXT STEXT HIL BOLD ITALIC ULINE FGREF CLREF".split(),
 )
 _HEADINGS, _PARAGRAPHS = ("heading", "h"), ("p", "para", "paragraph")
+_ALONE = ("table", "ul", "ol", "maths", "math")  # what also stands between paragraphs
 _PARTS = {
     "brfsum": "summary",
     "summary-of-invention": "summary",
@@ -108,8 +120,10 @@ def from_xml(data: bytes) -> Patent:
         root = parse(data)
     except BadXml:
         root = _sgml(data)
+    etree.strip_tags(root, *_INLINE)  # what marks words and nothing else: half of the elements, taken out at once
     for element in root.iter(etree.Element):
-        element.tag = local(element).lower()
+        if (name := local(element).lower()) != element.tag:
+            element.tag = name
     if root.tag not in _ROOTS:
         raise NoPatent(str(root.tag)[:40])
     patent = Patent()
@@ -121,7 +135,7 @@ def from_xml(data: bytes) -> Patent:
 def _sgml(data: bytes) -> Element:
     """The grants of 2001 are SGML: empty elements have no end."""
     parser = etree.XMLParser(recover=True, resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False)
-    root = etree.fromstring(data, parser)
+    root = etree.fromstring(with_signs(data), parser)
     if root is None or local(root).lower() not in _ROOTS:
         raise BadXml("no XML that can be read")
     return root
@@ -137,7 +151,7 @@ def _read_head(root: Element, patent: Patent) -> None:
 
     document = ".//publication-reference/document-id/"
     old = "subdoc-bibliographic-information/document-id/"
-    patent.number = _number(first(document + "doc-number", "sdobi/b100/b110", old + "doc-number"))
+    patent.number = without_zeros(first(document + "doc-number", "sdobi/b100/b110", old + "doc-number"))
     patent.kind = first(document + "kind", "sdobi/b100/b130", old + "kind-code")
     patent.date = first(document + "date", "sdobi/b100/b140", old + "document-date")
     patent.title = first(".//invention-title", "sdobi/b500/b540", ".//title-of-invention")
@@ -150,7 +164,7 @@ def _read_head(root: Element, patent: Patent) -> None:
     )
 
 
-def _number(text: str) -> str:
+def without_zeros(text: str) -> str:
     """Without the zeros that fill it up: D0435854 → D435854."""
     found = re.match(r"([A-Z]*)0*(\w*)", text)
     return found[1] + found[2] if found else text
@@ -188,108 +202,13 @@ def _paragraphs(element: Element) -> Iterator[Paragraph]:
                 named = _PARTS.get(one.target.lower(), "")
                 part = named if named and 'end="lead"' in (one.text or "") else "" if named else part
             continue
-        if one.tag in _HEADINGS or one.tag in _PARAGRAPHS:
+        if one.tag in _HEADINGS or one.tag in _PARAGRAPHS or one.tag in _ALONE:
             if text := xml_text(one, _WORDS):
                 yield Paragraph(text, one.tag in _HEADINGS, inherited or part)
             continue
         children = list(one)
         waiting += reversed(children)
         names += [_PARTS.get(one.tag, inherited)] * len(children)
-
-
-# -- APS: the text of 1976 to 2001 ---------------------------------------------------------------------------------------
-
-_FIELD = re.compile(r"([A-Z][A-Z0-9]{2}) ? ?(.*)")
-_SECTION = re.compile(r"[A-Z0-9]{4}\s*$")
-_RAISED = re.compile(r"\.(sub|sup)\.(?=\S)")
-_GREEK = dict(
-    zip(
-        "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi omicron pi rho sigma tau upsilon phi chi psi "
-        "omega".split(),
-        "αβγδεζηθικλμνξοπρστυφχψω",
-        strict=True,
-    )
-)
-_NAMED = re.compile(r"\.(" + "|".join(_GREEK) + r")\.", re.I)
-_APS_PARTS = {"BSUM": "summary", "DRWD": "drawings", "DETD": "detail", "RLAP": "related", "PARN": "related"}
-
-
-def from_aps(data: bytes) -> Patent:
-    """A grant in the Automated Patent System's text: fields of three letters, sections of four."""
-    patent = Patent(kind="A")
-    section, claim = "PATN", False
-    for name, value in _fields(data.decode("latin-1")):
-        if not name:
-            section = value
-            continue
-        if section == "PATN":
-            _head_field(patent, name, value)
-        elif name == "NAM" and section in ("INVT", "ASSG"):
-            (patent.inventors if section == "INVT" else patent.assignees).append(_name(value))
-        elif section == "CLAS" and name == "OCL":
-            patent.classes.append(" ".join(value.split()))
-        elif section == "ABST" and name.startswith("PA"):
-            patent.abstract = f"{patent.abstract}\n\n{_signs(value)}".strip()
-        elif section in _APS_PARTS and (name.startswith("PA") or name in ("TBL", "EQU")):
-            text = value if name == "TBL" else _signs(value)
-            if text:
-                patent.description.append(Paragraph(text, name == "PAC", _APS_PARTS[section]))
-        elif section in ("CLMS", "DCLM"):
-            if name == "NUM":
-                claim = False
-            elif name.startswith("PA"):
-                if claim and patent.claims:
-                    patent.claims[-1] += "\n\n" + _signs(value)
-                else:
-                    patent.claims.append(_signs(value))
-                claim = True
-    return patent
-
-
-def _head_field(patent: Patent, name: str, value: str) -> None:
-    if name == "WKU":  # a check digit stands behind the number
-        patent.number = _number(re.sub(r"[^A-Z0-9]", "", value)[:-1])
-    elif name == "TTL":
-        patent.title = _signs(value)
-    elif name == "ISD":
-        patent.date = value.strip()
-
-
-def _fields(text: str) -> Iterator[tuple[str, str]]:
-    """(name, value) with continued lines joined, and ('', section). Tables keep their lines."""
-    name, held = "", [""]
-    for line in text.splitlines():
-        if _SECTION.match(line):
-            if name:
-                yield name, _held(name, held)
-            name = ""
-            yield "", line.strip()
-        elif line[:3].strip() and (found := _FIELD.match(line)):
-            if name:
-                yield name, _held(name, held)
-            name, held = found[1], [found[2]]
-        elif name:
-            held.append(line)
-    if name:
-        yield name, _held(name, held)
-
-
-def _held(name: str, lines: list[str]) -> str:
-    if name == "TBL":
-        return "\n".join(line[5:].rstrip() if line[:5].isspace() else line.rstrip() for line in lines)
-    return " ".join(" ".join(lines).split())
-
-
-def _signs(text: str) -> str:
-    """Raised and lowered signs and Greek letters, which the format spells out: H.sub.2 O, .alpha.-helix."""
-    text = _RAISED.sub(lambda found: "_" if found[1] == "sub" else "^", text)
-    return _NAMED.sub(lambda found: _GREEK[found[1].lower()], text)
-
-
-def _name(value: str) -> str:
-    """Yano; Shozo → Shozo Yano."""
-    last, _, first = (part.strip() for part in value.partition(";"))
-    return f"{first} {last}".strip()
 
 
 def about(patent: Patent) -> dict[str, Any]:

@@ -28,15 +28,32 @@ PRESETS: dict[str, Fields] = {
         url="warc_headers.warc-target-uri",
         date="warc_headers.warc-date",
         language="metadata.identification.label",
-        metadata=("metadata.annotation", "metadata.quality_warnings", "metadata.categories"),
+        metadata=(
+            "metadata.identification.prob",
+            "metadata.annotation",
+            "metadata.quality_warnings",
+            "metadata.categories",
+            "metadata.harmful_pp",
+            "metadata.tlsh",
+        ),
     ),
     "ccnet": _CCNET,
-    "redpajama": Fields(url="meta.url", date="meta.timestamp", language="meta.language", metadata=("meta",)),
+    "redpajama": Fields(  # its Common Crawl has no meta
+        url="meta.url",
+        title="meta.title",
+        date="meta.timestamp",
+        language="meta.language",
+        metadata=("meta", "red_pajama_subset", "source", "pred_label", "pred_label_prob", "wiki_prob"),
+    ),
     "redpajama_v2": _CCNET,
     "pile": Fields(metadata=("meta.pile_set_name",)),
     "refinedweb": Fields(text="content", date="timestamp", metadata=("dump", "segment")),
-    "fineweb": Fields(
-        id="id", metadata=("dump", "file_path", "language_score", "language_script", "minhash_cluster_size")
+    "fineweb": Fields(  # FineWeb 2 and FineWeb-Edu too
+        id="id",
+        metadata=(
+            *("dump", "file_path", "language_score", "token_count", "language_script", "minhash_cluster_size"),
+            *("score", "int_score"),
+        ),
     ),
     "dolma": Fields(id="id", url="metadata.url", date="created", metadata=("source", "metadata")),
     "slimpajama": Fields(metadata=("meta.redpajama_set_name",)),

@@ -22,6 +22,7 @@ _NOTICE = re.compile(
     r"\s*<blockquote>\s*<p>\s*<strong>\s*(?:Possible\s+)?Duplicates?:?\s*</strong>.*?</blockquote>",
     re.IGNORECASE | re.DOTALL,
 )
+_PLACEHOLDER = "enter link description here"  # what the editor puts in for the words of a link; its author left it
 _MARKDOWN_LINK = re.compile(r"\[([^\[\]]{1,300})\]\((https?://[^\s()]{1,2000})(?:\s\"[^\"]{0,300}\")?\)")
 _BLANK_LINES = re.compile(r"\n{3,}")
 _TAG_NAME = re.compile(r"<([^<>]+)>|\|?([^|]+)\|?")
@@ -45,6 +46,8 @@ def body_text(body: str, layout: Layout) -> str:
     """A post's HTML as text; without the `Possible Duplicate` box that older dumps carry inside the body."""
     if layout.drop_notices and "uplicate" in body[:400]:
         body = _NOTICE.sub("", body, count=1)
+    if _PLACEHOLDER in body:
+        body = body.replace(_PLACEHOLDER, "")
     return html_to_text(body, markup=layout.markup, links=layout.links)
 
 

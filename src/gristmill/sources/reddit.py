@@ -34,15 +34,16 @@ _POST_FIELDS = ("id", "title", "selftext", "author", "score", "created_utc", "pe
 _COMMENT_FIELDS = ("id", "link_id", "parent_id", "body", "author", "score", "created_utc", "subreddit")
 _MONTH = re.compile(r"(?:^|/)R([SC])(?:_v2)?_(\d{4})-(\d\d)\.[^/]*$")
 _NAMED = re.compile(r"_(submissions|comments)\.[^/]*$")
-_GONE = {
-    "[deleted]": "deleted",
-    "[removed]": "removed",
-    "[deleted by user]": "deleted",
-    "[ Removed by Reddit ]": "removed",
-}
+_GONE = re.compile(r"\[\s*(deleted|removed)\b[^\[\]\n]{0,80}\]", re.IGNORECASE)
 _BOT_NAME = re.compile(r"(?:^AutoModerator$|[-_]bot$|Bot$|^bot[-_])")
-_BOT_TEXT = re.compile(r"\bI am a bot\b|\bI'?m a bot\b|\bthis action was performed automatically\b", re.IGNORECASE)
-_LINK = re.compile(r"\[([^\[\]\n]{1,300})\]\((?:https?://|/)[^\s()]{1,2000}\)")
+_BOT_TEXT = re.compile(r"\bi am a bot\b|\bi'?m a bot\b|\bthis action was performed automatically\b")  # in small letters
+_LINK = re.compile(  # the words may have escaped brackets, the address a pair of parentheses and a title behind it
+    r"\[\s*((?:[^\[\]\n\\]|\\.|\n(?!\n)|\[[^\[\]\n]{0,100}\]){1,300}?)\s*\]\(\s*(?:https?://|www\.|/)(?:[^\s()\[\]]|\([^\s()\[\]]{0,200}\)){1,2000}(?:\s+\"[^\"\n]{0,200}\")?\s*\)"
+)
+_PICTURE = re.compile(r"!\[(?:gif|img)\]\([^()\s]{1,200}\)|^\[View Poll\]\(\S+\)$", re.MULTILINE)
+_ESCAPED = re.compile(r"\\([\\()\[\]\-.+!>~^#&]|(?<!¯\\)_)")
+_CODE = re.compile(r"^(?:\t|    )[^\n]*|`[^`\n]+`|^```.*?^```", re.MULTILINE | re.DOTALL)
+_EMPTY_LINES = re.compile(r"\n{3,}")
 _LARGEST = 1 << 62
 
 
@@ -50,6 +51,7 @@ class Reddit(Conversations):
     """Submissions with their comments."""
 
     kind = "reddit"
+    version: ClassVar[int] = 2
     suffixes: ClassVar[tuple[str, ...]] = (*ROW_FILES, ".zst", ".bz2", ".xz")
 
     subreddits: tuple[str, ...] | None = setting(None, "only these, without r/", source="ours; all")
@@ -122,7 +124,7 @@ class Reddit(Conversations):
         if self.minimum_score is not None and score < self.minimum_score:
             raise LeftOut("score")
         title, text = " ".join(self._text(values.get("title")).split()), self._text(values.get("selftext"))
-        if rule := _GONE.get(text) or _GONE.get(title):
+        if rule := _gone(text) or _gone(title):
             raise LeftOut(rule)
         if not title and not text:
             raise LeftOut("empty_post")
@@ -134,9 +136,9 @@ class Reddit(Conversations):
 
     def comment(self, values: Mapping[str, Any]) -> Comment:
         text, score = self._text(values.get("body")), whole(values.get("score")) or 0
-        if rule := _GONE.get(text):
+        if rule := _gone(text):
             raise LeftOut(rule)
-        if self.drop_bots and (_BOT_NAME.search(clean(values.get("author"))) or _BOT_TEXT.search(text)):
+        if self.drop_bots and _is_bot(clean(values.get("author")), text):
             raise LeftOut("bot")
         if self.minimum_comment_score is not None and score < self.minimum_comment_score:
             raise LeftOut("comment_score")
@@ -148,11 +150,45 @@ class Reddit(Conversations):
         return Comment(_key_of(parent, number), text, _author(values), rank)
 
     def _text(self, value: Any) -> str:
-        """Markdown as it was typed: the dumps escape three signs, and hold invisible spaces for empty lines."""
-        text = html.unescape(clean(value)).replace("\u200b", "").replace("\r\n", "\n")
-        if self.links == "text":
-            text = _LINK.sub(r"\1", text)
-        return re.sub(r"\n{3,}", "\n\n", text).strip()
+        """Markdown as it was typed. The dumps escape &, < and >; entities that people typed, mostly invisible spaces that the
+        editor left for empty lines, are left by that and taken in a second turn."""
+        text = clean(value).replace("\r\n", "\n")
+        if "&" in text:
+            text = html.unescape(text)
+            text = html.unescape(text) if "&" in text else text
+        text = text.replace("\u200b", "").replace("\ufeff", "")
+        if "](" in text:
+            text = _PICTURE.sub("", text)
+            if self.links == "text":
+                text = _LINK.sub(r"\1", text)
+        if "\\" in text:
+            text = _unescaped(text)
+        if "\n" in text:
+            text = "\n".join(line.rstrip() for line in text.split("\n"))
+            if "\n\n\n" in text:
+                text = _EMPTY_LINES.sub("\n\n", text)
+        return text.strip()
+
+
+def _is_bot(author: str, text: str) -> bool:
+    lowered = text.lower()  # one look for a word costs a tenth of the pattern
+    said = ("bot" in lowered or "automatically" in lowered) and _BOT_TEXT.search(lowered)
+    return bool(said or _BOT_NAME.search(author))
+
+
+def _unescaped(text: str) -> str:
+    """Without backslashes that keep signs from being Markdown, code aside. Those before * and ` stay, as * and ` would mark."""
+    written, at = [], 0
+    for code in _CODE.finditer(text):
+        written += [_ESCAPED.sub(r"\1", text[at : code.start()]), code[0]]
+        at = code.end()
+    return "".join([*written, _ESCAPED.sub(r"\1", text[at:])])
+
+
+def _gone(text: str) -> str | None:
+    """'deleted' or 'removed' when that is all a post says: [deleted], [removed by reddit], [ Removed by Reddit ] …"""
+    found = _GONE.fullmatch(text) if text.startswith("[") else None
+    return found[1].lower() if found else None
 
 
 def _key(file: InputFile) -> tuple[Any, ...] | None:
@@ -202,7 +238,7 @@ def _number(text: str) -> int | None:
 
 def _author(values: Mapping[str, Any]) -> str | None:
     name = clean(values.get("author"))
-    return None if not name or name in _GONE else name
+    return None if not name or _gone(name) else name
 
 
 def _subreddit(permalink: str) -> str:

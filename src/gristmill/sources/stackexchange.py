@@ -65,6 +65,7 @@ class StackExchange(Source):
     """Questions with their answers from Stack Exchange dumps."""
 
     kind = "stackexchange"
+    version: ClassVar[int] = 2
     suffixes: ClassVar[tuple[str, ...]] = (*POSTS_FILES, ".7z")
 
     site: str | None = setting(

@@ -15,11 +15,12 @@ from typing import IO, ClassVar, Literal
 
 from gristmill import storage
 from gristmill.documents import QUARANTINE_BYTES, Outcome, Record
+from gristmill.sources.aps import from_aps
 from gristmill.sources.compressed import Damage, pieces
 from gristmill.sources.dates import parse_date
 from gristmill.sources.fields import well_formed
 from gristmill.sources.lines import Line, divided
-from gristmill.sources.patents import NoPatent, Paragraph, Patent, about, background, from_aps, from_xml
+from gristmill.sources.patents import NoPatent, Paragraph, Patent, about, background, from_xml
 from gristmill.sources.xml_text import BadXml
 from gristmill.stage import InputFile, Source, setting
 
@@ -34,6 +35,7 @@ class Uspto(Source):
     """Grants and applications; by default their background, as The Pile has it."""
 
     kind = "uspto"
+    version: ClassVar[int] = 2
     suffixes: ClassVar[tuple[str, ...]] = (*_NAMES, *(f"{name}.gz" for name in _NAMES), ".zip", ".greenbook")
 
     sections: tuple[Part, ...] = setting(

@@ -43,6 +43,7 @@ class Wikipedia(Source):
     """Articles of Wikipedia dumps, cleaned of their markup."""
 
     kind = "wikipedia"
+    version: ClassVar[int] = 2
     suffixes: ClassVar[tuple[str, ...]] = (".xml", ".bz2", ".7z", ".xml.gz", ".xml.zst", ".xml.xz")
 
     language: str | None = setting(

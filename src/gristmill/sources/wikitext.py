@@ -52,7 +52,7 @@ def clean(wikitext: str, rules: Rules, title: str = "") -> str:
         return f"{KEEP}{len(kept) - 1}{END}"
 
     text = wikitext.replace("\r\n", "\n").replace("\r", "\n")
-    text = _CONTROLS.sub("", text)
+    text = _CONTROLS.sub("", text).replace("&nbsp;", " ").replace("\xa0", " ")
     text = set_aside(text, keep, math=rules.math, code=rules.code)
     text = expand(text, rules.templates, title)
     text = strip_tables(text, keep=rules.tables)

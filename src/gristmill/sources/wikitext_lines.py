@@ -94,7 +94,8 @@ def tidy(line: str) -> str:
     """A line without the blanks, commas and empty brackets that removed markup leaves behind, and without its marks."""
     if REMOVED in line:
         line = _close_gaps(line)
-        line = _HOLLOW.sub("", line)
+        if _HOLLOW.search(line):
+            line = _HOLLOW.sub("", _HOLLOW.sub(REMOVED, line))  # brackets in brackets leave two pairs
         line = line.replace(REMOVED, "")
     return _BLANKS.sub(" ", line).strip()
 

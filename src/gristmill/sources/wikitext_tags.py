@@ -29,8 +29,10 @@ _REGION = re.compile(
 _REF = re.compile(r"<(/?)ref(?=[\s/>])[^<>]*+>", re.IGNORECASE)
 _MAX_NESTED_REFS = 8
 
-_SUPERSCRIPT = re.compile(r"<sup[^<>]{0,80}>\s{0,4}([-+−]?[0-9]{1,6})\s{0,4}</sup\s{0,4}>", re.IGNORECASE)
-_RAISED = str.maketrans("0123456789+-−", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁻")
+_SUPERSCRIPT = re.compile(  # exponents and charges; ordinals such as XIX<sup>e</sup> read well without
+    r"<sup[^<>]{0,80}>\s{0,4}([-+−–]?[0-9n]{1,6}|[0-9]{0,3}[-+−–])\s{0,4}</sup\s{0,4}>"
+)
+_RAISED = str.maketrans("0123456789n+-−–", "⁰¹²³⁴⁵⁶⁷⁸⁹ⁿ⁺⁻⁻⁻")
 _TAG = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9]{0,15})(?=[\s/>])[^<>]*+>")
 
 _LINE_BREAKS = {

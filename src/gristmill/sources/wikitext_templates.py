@@ -3,8 +3,9 @@
     expand("born {{circa|1900}}{{citation needed}}", patterns({"circa": "c. {1}"}))     # 'born c. 1900'
 
 A pattern says what a template leaves: `{1}` is its first argument, `{text}` the one with that name, `{1|text}` the
-first of them that is there, `{last}` the last without a name, `{*}` all of those together, `{quantity}` the numbers
-and unit of a conversion. A name that ends in `-*` stands for all templates with that beginning.
+first of them that is there, `{last}` the last without a name, `{*}` all of those together, `{lines}` each of those on
+a line, `{quantity}` the numbers and unit of a conversion, `{value}` a number with its error, power of ten and unit. A
+name that ends in `-*` stands for all templates with that beginning.
 """
 
 from __future__ import annotations
@@ -60,8 +61,12 @@ class Arguments:
             return self.positional[max(self.positional)] if self.positional else ""
         if name == "*":
             return "".join(self.positional[n] for n in sorted(self.positional))
+        if name == "lines":
+            return "\n".join(self.positional[n] for n in sorted(self.positional))
         if name == "quantity":
             return self._quantity()
+        if name == "value":
+            return self._value()
         return self.named.get(name, "")
 
     def _quantity(self) -> str:
@@ -76,6 +81,19 @@ class Arguments:
         if numbers:
             words.append(self.positional[numbers[0]])
         return " ".join(words)
+
+    def _value(self) -> str:
+        """`6.67|0.02|e=-11|u=N` → `(6.67±0.02)×10^-11 N`."""
+        number, error = self.get("1"), self.get("2")
+        if not number.strip("+-−.±")[:1].isdigit():  # a template of that name that is about something else
+            return ""
+        if error:
+            number += error if error[0] in "(±+-−" else f"±{error}"
+        if power := self.get("e"):
+            number = f"({number})×10^{power}" if "±" in number else f"{number}×10^{power}"
+        unit = self.get("u") or self.get("ul")
+        per = self.get("up") or self.get("upl")
+        return f"{number} {unit}{'/' if per else ''}{per}".strip()
 
 
 def _split(text: str) -> list[str]:

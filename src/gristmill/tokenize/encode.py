@@ -20,6 +20,8 @@ from gristmill.tokenize.tokenizer_file import AUTO, SchemeName, TokenizerFile, W
 
 CALL_BYTES = 1 << 20  # text per call of the tokenizer: its results are some hundred bytes a token
 
+REASON_CHARACTERS = 400  # a library's own words may quote all of a pattern
+
 
 class Encode(PhasedStage):
     """Turn the surviving documents of a source into token ids, in input order."""
@@ -39,6 +41,12 @@ class Encode(PhasedStage):
             file = TokenizerFile.read(self.tokenizer, self.scheme)
             describe(file, self)
             require_engine(self.engine, file)
+
+    def warm(self) -> None:
+        if self.tokenizer is not None and "gristmill" in candidates(self.engine, TokenizerFile.read(self.tokenizer)):
+            from gristmill.tokenize import falcon_engine
+
+            falcon_engine.warm()
 
     def phases(self, scope: Scope) -> Iterator[Phase]:
         location = tokenizer_location(self.tokenizer, scope)
@@ -73,8 +81,8 @@ def describe(file: TokenizerFile, stage: Encode) -> Encoding:
 class EncodeShard(Task):
     """Encodes one shard. Documents without a single token are left out and counted as `empty`.
 
-    The receipt says which engine was used (`engine.<name>`) and which were passed over (`passed_over.<name>.<reason>`),
-    and of how many documents the begin and end token stand in the ids exactly once.
+    The receipt says which engine was used (`engine.<name>`), which were passed over (`passed_over.<name>.<reason>`) and why in
+    words (`because.<name>.<words>`), and of how many documents the begin and end token stand in the ids exactly once.
     """
 
     name: str
@@ -90,13 +98,14 @@ class EncodeShard(Task):
         commit.inputs["tokenizer"] = file.checksum
         encoding = describe(file, self.stage)
         passed_over: dict[str, int] = {}
-        for name in candidates(self.stage.engine):
+        for name in candidates(self.stage.engine, file):
             try:
                 counts = self._encode(commit, open_engine(name, file), encoding)
             except Unusable as error:
                 if self.stage.engine != "auto":
                     raise unusable(name, file, error) from error
                 passed_over[f"passed_over.{name}.{error.reason}"] = 1
+                passed_over[f"because.{name}.{str(error)[:REASON_CHARACTERS]}"] = 1
                 continue
             used = file.reference.package if name == "reference" else name
             commit.count(**counts, **passed_over, **{f"engine.{used}": 1})

@@ -3,8 +3,9 @@
     engine = open_engine("fastokens", TokenizerFile.read("tokenizer.json"))
     ids, lengths = engine.encode(["some text", "another"])
 
-`auto` tries the fast ones in turn. One is used as long as it gives the reference's ids on probes that are hard to
-get right and on samples of the run's own text, taken from every call; else the next one, in the end the reference.
+`auto` tries the fast ones in turn, our own (`gristmill`) where it knows the tokenizer's kind. One is used as long as it gives
+the reference's ids on probes that are hard to get right and on samples of the run's own text, taken from every call; else
+the next one, in the end the reference.
 """
 
 from __future__ import annotations
@@ -16,14 +17,15 @@ from typing import Any, Literal, Protocol
 import numpy as np
 
 from gristmill.errors import UserError
+from gristmill.tokenize import falcon
 from gristmill.tokenize.tokenizer_file import TokenizerFile
 
-Name = Literal["auto", "reference", "gigatoken", "fastokens"]
-FAST: tuple[Name, ...] = ("gigatoken", "fastokens")
+Name = Literal["auto", "reference", "gristmill", "gigatoken", "fastokens"]
+FAST: tuple[Name, ...] = ("gristmill", "gigatoken", "fastokens")
 PIECE_CHARACTERS = 16 << 20
 GAP = re.compile(r"(?<=[^\W\d_]) (?=[^\W\d_])")  # a space between letters
-SAMPLE_TEXTS, SAMPLE_CHARACTERS = 16, 4096  # of the first call, to see that a fast engine agrees with the reference
-LATER_CHARACTERS = 2048  # and of one text of every later call
+SAMPLE_TEXTS, SAMPLE_CHARACTERS = 16, 1024  # of the first call, to see that a fast engine agrees with the reference
+LATER_CHARACTERS = 1024  # and of one text of every later call: the reference is so slow that more would cost a tenth
 PROBES = [
     "it's I'LL we’ve 'tis",
     "0 12 345 6789 1234567 3.14 ١٢٣ 12½ ²³ Ⅷ x2y",
@@ -71,15 +73,18 @@ class Checked:
 
     def __init__(self, engine: Engine, file: TokenizerFile) -> None:
         self._engine, self._reference = engine, file.reference
-        self._check([*PROBES, *(f"a {token}b" for token in list(self._reference.special)[:20])])
+        self._check(
+            [*PROBES, *(f"a {token}b" for token in list(self._reference.special)[:20])],
+            "texts that are hard to get right",
+        )
         self._first = True
 
     def encode(self, texts: list[str]) -> tuple[np.ndarray, np.ndarray]:
         if self._first:
-            self._check([text[:SAMPLE_CHARACTERS] for text in texts[:SAMPLE_TEXTS]])
+            self._check([text[:SAMPLE_CHARACTERS] for text in texts[:SAMPLE_TEXTS]], "samples of the documents")
             self._first = False
         elif texts:
-            self._check([texts[len(texts) // 2][-LATER_CHARACTERS:]])
+            self._check([texts[len(texts) // 2][-LATER_CHARACTERS:]], "samples of the documents")
         return self._encode(texts)
 
     def _encode(self, texts: list[str]) -> tuple[np.ndarray, np.ndarray]:
@@ -89,11 +94,11 @@ class Checked:
             raise_if_not_its_own(error)
             raise Unusable("failed", f"it failed ({first_line(error)})") from error
 
-    def _check(self, texts: list[str]) -> None:
+    def _check(self, texts: list[str], what: str) -> None:
         ids, lengths = self._encode(texts)
         expected, expected_lengths = self._reference.encode(texts)
         if not (np.array_equal(ids, expected) and np.array_equal(lengths, expected_lengths)):
-            raise Unusable("other_ids", f"it gives other ids than {self._reference.package}")
+            raise Unusable("other_ids", f"it gives other ids than {self._reference.package} for {what}")
 
 
 class InPieces:
@@ -119,9 +124,12 @@ class InPieces:
         return np.concatenate(parts), lengths
 
 
-def candidates(name: Name) -> tuple[Name, ...]:
-    """The engines to try, in order."""
-    return (*FAST, "reference") if name == "auto" else (name,)
+def candidates(name: Name, file: TokenizerFile) -> tuple[Name, ...]:
+    """The engines to try, in order. Ours is tried for no other kind of tokenizer than its own."""
+    if name != "auto":
+        return (name,)
+    fast = [engine for engine in FAST if engine != "gristmill" or falcon.splits_like_it(file)]
+    return (*fast, "reference")
 
 
 def open_engine(name: Name, file: TokenizerFile) -> Engine:
@@ -129,9 +137,14 @@ def open_engine(name: Name, file: TokenizerFile) -> Engine:
     reference = file.reference  # says clearly when the file is no tokenizer
     engine: Engine = reference
     if name != "reference":
-        from gristmill.tokenize import fast_engines
+        from gristmill.tokenize import falcon_engine, fast_engines
 
-        opened: Any = {"gigatoken": fast_engines.Gigatoken, "fastokens": fast_engines.Fastokens}[name](file)
+        known = {
+            "gristmill": falcon_engine.FalconEngine,
+            "gigatoken": fast_engines.Gigatoken,
+            "fastokens": fast_engines.Fastokens,
+        }
+        opened: Any = known[name](file)
         engine = Checked(opened, file)
     if reference.space_begins_piece is None:
         return engine
@@ -150,9 +163,7 @@ def require_engine(name: Name, file: TokenizerFile) -> None:
 def unusable(name: Name, file: TokenizerFile, error: Unusable) -> UserError:
     return UserError(
         f"tokenize.engine: {name} cannot be used with {file.location}: {error}",
-        hint=f"pip install {name}, or set it to auto"
-        if error.reason == "not_installed"
-        else "set it to auto or reference",
+        hint="set it to auto, or install it" if error.reason == "not_installed" else "set it to auto or reference",
     )
 
 

@@ -6,9 +6,11 @@ from the left. (A tokenizer-conformance repository's copy of tokenizer.json.)
 
 from __future__ import annotations
 
+import json
+from functools import lru_cache
 from typing import Any
 
-from gristmill.tokenize.tokenizer_file import END
+from gristmill.tokenize.tokenizer_file import END, TokenizerFile
 
 NAMES = (
     "TITLE ABSTRACT INTRODUCTION SUMMARY COMMENT ANSWER QUESTION DOMAIN PREFIX SUFFIX MIDDLE".split()
@@ -47,8 +49,14 @@ def pre_tokenizer() -> Any:
     )
 
 
-def one_pattern(tokenizer: dict[str, Any]) -> dict[str, Any]:
-    """A parsed tokenizer.json, Falcon's parts in it replaced by PATTERN; any other is returned as it is."""
+@lru_cache(maxsize=2)
+def splits_like_it(file: TokenizerFile) -> bool:
+    """Is this a tokenizer.json that splits text as Falcon's does?"""
+    return file.format == "json" and has_its_parts(json.loads(file.content))
+
+
+def has_its_parts(tokenizer: dict[str, Any]) -> bool:
+    """Does a parsed tokenizer.json split text with exactly these parts?"""
     parts = (tokenizer.get("pre_tokenizer") or {}).get("pretokenizers", [])
     shape = [(part["type"], part.get("behavior"), part.get("individual_digits")) for part in parts]
     if shape != [
@@ -57,11 +65,24 @@ def one_pattern(tokenizer: dict[str, Any]) -> dict[str, Any]:
         ("Digits", None, False),
         ("Split", "Isolated", None),
     ]:
+        return False
+    words, threes = parts[1], parts[3]
+    inverted = threes.get("invert", False)
+    return (
+        threes.get("pattern") == {"Regex": THREES}
+        and not inverted
+        and words["use_regex"]
+        and not words["add_prefix_space"]
+    )
+
+
+def one_pattern(tokenizer: dict[str, Any]) -> dict[str, Any]:
+    """A parsed tokenizer.json, Falcon's parts in it replaced by PATTERN; any other is returned as it is."""
+    if not has_its_parts(tokenizer):
         return tokenizer
-    if parts[3].get("pattern") != {"Regex": THREES} or parts[1].get("add_prefix_space") or not parts[1]["use_regex"]:
-        return tokenizer
+    words = tokenizer["pre_tokenizer"]["pretokenizers"][1]
     split = {"type": "Split", "pattern": {"Regex": PATTERN}, "behavior": "Isolated", "invert": False}
     return {
         **tokenizer,
-        "pre_tokenizer": {"type": "Sequence", "pretokenizers": [split, {**parts[1], "use_regex": False}]},
+        "pre_tokenizer": {"type": "Sequence", "pretokenizers": [split, {**words, "use_regex": False}]},
     }

@@ -24,15 +24,15 @@ def _load(package: str) -> Any:
     try:
         return import_module(package)
     except ImportError as error:
-        raise Unusable("not_installed", f"it is not installed ({error})") from error
+        raise Unusable("not_installed", f"it is not installed ({error}): pip install 'gristmill[fast]'") from error
 
 
-def without_special(tokenizer: str | bytes) -> str:
+def without_special(tokenizer: str | bytes) -> dict[str, Any]:
     """A tokenizer.json that reads special tokens in a text as plain text, since it knows of none."""
     found = json.loads(tokenizer)
     found["added_tokens"] = [token for token in found.get("added_tokens", []) if not token.get("special")]
     found["post_processor"] = found["truncation"] = found["padding"] = None
-    return json.dumps(one_pattern(found))
+    return found
 
 
 @dataclass
@@ -62,10 +62,10 @@ def usable(found: _Opened | Unusable) -> _Opened:
 def _open_gigatoken(file: TokenizerFile) -> Any:
     tokenizer = import_module("gigatoken").Tokenizer
     if file.format == "json":
-        return tokenizer.from_json(without_special(file.content))
+        return tokenizer.from_json(json.dumps(without_special(file.content)))
     if file.format == "sentencepiece":
         converted = import_module("gigatoken._load.sentencepiece").sentencepiece_to_tokenizer_json(file.content)
-        return tokenizer.from_json(without_special(converted))
+        return tokenizer.from_json(json.dumps(without_special(converted)))
     scheme: Any = file.reference.scheme  # type: ignore[attr-defined]
     with tempfile.NamedTemporaryFile(suffix=".tiktoken") as copy:
         copy.write(file.content)
@@ -92,7 +92,7 @@ class Gigatoken:
 
 
 def _open_fastokens(file: TokenizerFile) -> Any:
-    return import_module("fastokens").Tokenizer.from_json_str(without_special(file.content))
+    return import_module("fastokens").Tokenizer.from_json_str(json.dumps(one_pattern(without_special(file.content))))
 
 
 class Fastokens:

@@ -19,6 +19,7 @@ from typing import Any, Literal
 import numpy as np
 
 from gristmill.errors import UserError
+from gristmill.tokenize.reply_trees import ReplyTrees, ancestor_positions, ancestors_mask
 from gristmill.tokenize.shards import TokenShards
 
 try:
@@ -27,7 +28,7 @@ try:
 except ImportError as error:
     raise ImportError("gristmill.tokenize.TokenDataset needs PyTorch: pip install 'gristmill[torch]'") from error
 
-Documents = Literal["positions", "cu_seqlens"]
+Documents = Literal["positions", "cu_seqlens", "ancestors"]
 STATE = "gristmill tokens state 1"
 
 
@@ -36,7 +37,9 @@ class TokenDataset(Dataset):
 
     folder: the finished token shards. shuffle: seed of a permutation per epoch; None keeps the mixture's order.
     documents: "positions" adds position_ids that begin anew with every document; "cu_seqlens" makes batches of one row end
-    to end, as variable-length attention wants them: cu_seqlens int32 and max_seqlen, only through `collate`.
+    to end, as variable-length attention wants them: cu_seqlens int32 and max_seqlen, only through `collate`; "ancestors" adds
+    attention_mask, bool (sequence length, sequence length), in which a post sees itself and what it answers (see `reply_trees`),
+    and position_ids that count those.
     loss_mask: add a bool mask of the tokens to train on; None: when some are not (padding, retracted documents).
 
     Raises UserError for a folder without an index, DamagedShards for a shard that is missing or cut.
@@ -55,6 +58,7 @@ class TokenDataset(Dataset):
         self.loss_mask = self.shards.masked if loss_mask is None else loss_mask
         if not len(self.shards):
             raise UserError(f"{folder}: it holds no sequence")
+        self.trees = ReplyTrees.open(self.shards) if documents == "ancestors" else None
 
     def __len__(self) -> int:
         """Sequences of one epoch."""
@@ -88,6 +92,10 @@ class TokenDataset(Dataset):
                     item["position_ids"] = torch.from_numpy(np.arange(len(firsts)) - firsts)
                 elif self.documents == "cu_seqlens":
                     item["document_lengths"] = torch.from_numpy(lengths.astype(np.int64))
+                elif self.trees is not None:
+                    runs = self.trees.runs(number)
+                    item["attention_mask"] = torch.from_numpy(ancestors_mask(*runs))
+                    item["position_ids"] = torch.from_numpy(ancestor_positions(*runs))
                 if self.loss_mask:
                     item["loss_mask"] = torch.from_numpy(np.repeat(trained, lengths))
         return items

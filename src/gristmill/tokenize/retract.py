@@ -38,16 +38,19 @@ class Retraction:
     tokens: int
     shards: int
     file: str | None  # the list of what was removed where; None when nothing was left to remove
+    how: How = "pad"
 
 
-def retract(folder: str, named: Mapping[str, Match], how: How = "pad") -> Retraction:
+def retract(folder: str, named: Mapping[str, Match], how: How = "pad", request: str | None = None) -> Retraction:
     """Remove documents from the shards in a folder.
 
     named: by document id. pad: their tokens are overwritten with the padding id and their ids are gone; mask: the tokens
-    stay as context and are not trained on. Doing it again changes nothing.
+    stay as context and are not trained on. request: what tells the request from others; the index lists it as carried out.
+    Doing it again changes nothing.
     """
     settle(folder)
     shards = TokenShards.open(folder)
+    carried_out = list(dict.fromkeys([*shards.index.get("requests", []), *([request] if request else [])]))
     number = len(shards.index["retractions"]) + 1
     wanted = pa.array(sorted(named), pa.string())
     entries: list[ShardEntry] = []
@@ -59,7 +62,9 @@ def retract(folder: str, named: Mapping[str, Match], how: How = "pad") -> Retrac
         changed += bool(found)
         lines += found
     if not lines:
-        return Retraction(0, 0, 0, 0, None)
+        if carried_out != shards.index.get("requests", []):
+            _replace_index(folder, {**shards.index, "requests": carried_out})
+        return Retraction(0, 0, 0, 0, None, how)
     file = f"{FOLDER}/{number:04d}.jsonl"
     documents, tokens = len({line["document"] for line in lines}), sum(line["tokens"] for line in lines)
     head = {"retraction": number, "how": how, "time": datetime.now(UTC).isoformat(timespec="seconds")}
@@ -70,9 +75,15 @@ def retract(folder: str, named: Mapping[str, Match], how: How = "pad") -> Retrac
     index["shards"] = [asdict(entry) for entry in entries]
     index |= {key: sum(getattr(entry, key) for entry in entries) for key in ("tokens", "padding", "masked")}
     index["retractions"] = [*index["retractions"], {"file": file, "how": how, "documents": documents, "tokens": tokens}]
+    if carried_out:
+        index["requests"] = carried_out
+    _replace_index(folder, index)
+    return Retraction(documents, len(lines), tokens, changed, storage.join(folder, file), how)
+
+
+def _replace_index(folder: str, index: dict[str, Any]) -> None:
     storage.write_bytes(storage.join(folder, INDEX), (json.dumps(index, indent=1, ensure_ascii=False) + "\n").encode())
     settle(folder)
-    return Retraction(documents, len(lines), tokens, changed, storage.join(folder, file))
 
 
 def _removed(

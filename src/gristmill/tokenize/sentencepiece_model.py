@@ -9,8 +9,9 @@ from collections.abc import Iterator
 import numpy as np
 
 from gristmill.errors import UserError
-from gristmill.tokenize.tokenizer_file import flatten, missing_package
+from gristmill.tokenize.tokenizer_file import flatten, in_bytes, missing_package, starts_of
 
+_SPACE = "▁"
 UNKNOWN, BEGIN, END = "<unk>", "<s>", "</s>"
 SENTENCE_BYTES = 4192  # longer ones are skipped by the trainer
 
@@ -50,8 +51,28 @@ class SentencePieceModel:
     def encode(self, texts: list[str]) -> tuple[np.ndarray, np.ndarray]:
         return flatten(self._model.encode(texts, num_threads=1))
 
+    def spans(self, text: str) -> tuple[np.ndarray, np.ndarray]:
+        try:
+            found = self._model.encode(text, out_type="offset_mapping")["offsets"]
+        except (RuntimeError, ValueError):  # sentencepiece before 0.2.2
+            proto = self._model.encode(text, out_type="immutable_proto")  # type: ignore[arg-type]
+            found = [(piece.begin, piece.end) for piece in proto.pieces]
+        return in_bytes(text, found)
+
     def decode(self, ids: list[int]) -> str:
         return self._model.decode(ids)
+
+    def starts(self, text: str, ids: np.ndarray) -> np.ndarray | None:
+        """Nothing for models that change the text, beyond the space they put before it."""
+        lengths = [self._bytes(number) for number in ids.tolist()]
+        size = len(text.encode())
+        if sum(lengths) == size + 1 and self._model.id_to_piece(int(ids[0])).startswith(_SPACE):
+            lengths[0] -= 1
+        return starts_of(lengths, text)
+
+    def _bytes(self, number: int) -> int:
+        piece = self._model.id_to_piece(number)
+        return 1 if self._model.is_byte(number) else len(piece.replace(_SPACE, " ").encode())
 
     def token_id(self, token: str) -> int | None:
         number = self._model.piece_to_id(token)

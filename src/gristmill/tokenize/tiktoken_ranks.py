@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from gristmill.errors import UserError
-from gristmill.tokenize.tokenizer_file import END, flatten, missing_package
+from gristmill.tokenize.tokenizer_file import END, flatten, missing_package, starts_of
 
 
 @dataclass(frozen=True)
@@ -86,8 +86,16 @@ class TiktokenRanks:
     def encode(self, texts: list[str]) -> tuple[np.ndarray, np.ndarray]:
         return flatten([self._encoding.encode_ordinary(text) for text in texts])
 
+    def spans(self, text: str) -> tuple[np.ndarray, np.ndarray]:
+        tokens = self._encoding.decode_tokens_bytes(self._encoding.encode_ordinary(text))
+        ends = np.cumsum([len(token) for token in tokens], dtype=np.int64)
+        return np.concatenate([[0], ends[:-1]])[: len(ends)], ends
+
     def decode(self, ids: list[int]) -> str:
         return self._encoding.decode(ids, errors="replace")
+
+    def starts(self, text: str, ids: np.ndarray) -> np.ndarray | None:
+        return starts_of([len(token) for token in self._encoding.decode_tokens_bytes(ids.tolist())], text)
 
     def token_id(self, token: str) -> int | None:
         if token in self.special:

@@ -9,6 +9,7 @@ tiktoken.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import Literal, Protocol
@@ -45,7 +46,15 @@ class Reference(Protocol):
         """Ids of all texts end to end, uint32, and int64 (texts,): how many of them each text has."""
         ...
 
+    def spans(self, text: str) -> tuple[np.ndarray, np.ndarray]:
+        """Start and end of each token of a text, int64, in its bytes; tokens inside a character share its place."""
+        ...
+
     def decode(self, ids: list[int]) -> str: ...
+
+    def starts(self, text: str, ids: np.ndarray) -> np.ndarray | None:
+        """In which byte of the text each of its ids begins, int64 (ids,); None when the ids are not those of the text."""
+        ...
 
     def token_id(self, token: str) -> int | None: ...
 
@@ -146,6 +155,12 @@ def flatten(found: list[list[int]]) -> tuple[np.ndarray, np.ndarray]:
     return ids, lengths
 
 
+def starts_of(lengths: list[int], text: str) -> np.ndarray | None:
+    """Where tokens of so many bytes begin; None when they are not as long as the text."""
+    ends = np.cumsum(np.array(lengths, np.int64))
+    return ends - lengths if len(ends) and ends[-1] == len(text.encode()) else None
+
+
 @lru_cache(maxsize=2)
 def _open(kind: Format, content: bytes, scheme: SchemeName | None) -> Reference:
     """One object per process and file: parsing takes longer than encoding a small shard."""
@@ -162,10 +177,30 @@ def _open(kind: Format, content: bytes, scheme: SchemeName | None) -> Reference:
     return TiktokenRanks(content, scheme)
 
 
+def in_bytes(text: str, spans: Sequence[tuple[int, int]]) -> tuple[np.ndarray, np.ndarray]:
+    """Spans of characters as starts and ends in bytes, int64."""
+    data = np.frombuffer(text.encode(), np.uint8)
+    places = np.append(np.flatnonzero((data & 0xC0) != 0x80), len(data))
+    found = places[np.array(spans, np.int64).reshape(-1, 2)]
+    return found[:, 0], found[:, 1]
+
+
 def missing_package(package: str, error: ImportError) -> UserError:
     return UserError(
         f"reading it needs {package}, which is not installed ({error})", hint=f"pip install 'gristmill[{package}]'"
     )
 
 
-__all__ = ["AUTO", "END", "FILES", "Reference", "SchemeName", "TokenizerFile", "Width", "flatten", "trained_file"]
+__all__ = [
+    "AUTO",
+    "END",
+    "FILES",
+    "Reference",
+    "SchemeName",
+    "TokenizerFile",
+    "Width",
+    "flatten",
+    "in_bytes",
+    "starts_of",
+    "trained_file",
+]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from gristmill.errors import UserError
-from gristmill.tokenize.tokenizer_file import END, flatten
+from gristmill.tokenize.tokenizer_file import END, flatten, in_bytes, starts_of
 
 
 class TokenizerJson:
@@ -34,10 +34,20 @@ class TokenizerJson:
         self.ends: tuple[str | None, str | None] = ("<s>", "</s>") if llama else (None, END)
 
     def encode(self, texts: list[str]) -> tuple[np.ndarray, np.ndarray]:
-        return flatten([entry.ids for entry in self.tokenizer.encode_batch_fast(texts, add_special_tokens=False)])
+        # measured: encode_batch_fast, which leaves out places in the text, takes a tenth longer here (tokenizers 0.23)
+        return flatten([entry.ids for entry in self.tokenizer.encode_batch(texts, add_special_tokens=False)])
+
+    def spans(self, text: str) -> tuple[np.ndarray, np.ndarray]:
+        return in_bytes(text, self.tokenizer.encode(text, add_special_tokens=False).offsets)
 
     def decode(self, ids: list[int]) -> str:
         return self.tokenizer.decode(ids, skip_special_tokens=False)
+
+    def starts(self, text: str, ids: np.ndarray) -> np.ndarray | None:
+        if type(self.tokenizer.decoder).__name__ == "ByteLevel":  # a character of a token stands for a byte
+            return starts_of([len(self.tokenizer.id_to_token(number) or "") for number in ids.tolist()], text)
+        found = self.tokenizer.encode(text, add_special_tokens=False)
+        return in_bytes(text, found.offsets)[0] if found.ids == ids.tolist() else None
 
     def token_id(self, token: str) -> int | None:
         return self.tokenizer.token_to_id(token)

@@ -36,8 +36,14 @@ class TrainTokenizer(PhasedStage):
         if self.train.style == "llama" and find_spec("sentencepiece") is None:
             raise UserError(
                 "tokenize.train: style llama needs sentencepiece, which is not installed",
-                hint="pip install 'gristmill[sentencepiece]'",
+                hint="pip install sentencepiece",
             )
+
+    def warm(self) -> None:
+        if self.train.style == "falcon":  # what comes of it is encoded by our own kernels
+            from gristmill.tokenize import falcon_engine
+
+            falcon_engine.warm()
 
     def phases(self, scope: Scope) -> Iterator[Phase]:
         measure = scope.phase(
