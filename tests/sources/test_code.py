@@ -147,6 +147,7 @@ def test_what_a_text_says_of_single_files_holds_for_them_alone(tmp_path: Path) -
         (MIT + "\nSome parts are under the GNU General Public License.\n" * 20, "code.licence"),
         (MIT + "\nCommercial use needs our consent.\n" * 20, "code.unrecognised_licence"),
         ("Dual licensed under the MIT and GPL licenses.\n", "kept"),
+        ("Alternatively under the GPL, as it runs on BSD.\n", "code.licence"),
         ("You may use this for what you like, as we say.\n" * 60 + MIT, "code.unrecognised_licence"),
     ],
 )

@@ -44,10 +44,14 @@ _COPYLEFT_NAMES = (
     (re.compile(r"\bEPL\b|\bEclipse\s+Public", re.I), "EPL-1.0"),
     (re.compile(r"\bCDDL\b|\bCommon\s+Development\s+and\s+Distribution", re.I), "CDDL-1.0"),
 )
-_PERMISSIVE_NAMES = (
-    (re.compile(r"\bMIT\b"), "MIT"),
-    (re.compile(r"\bApache\b"), "Apache-2.0"),
-    (re.compile(r"\bBSD\b|\bEclipse\s+Distribution\b"), "BSD-3-Clause"),
+_NEAR = r"(?:licen[cs]\w*\b[^.;]{{0,60}}\b{0}\b|\b{0}\b[-\w ]{{0,20}}licen[cs])"  # BSD is a system's name too
+_PERMISSIVE_NAMES = tuple(
+    (re.compile(_NEAR.format(name), re.I | re.S), spdx)
+    for name, spdx in (
+        ("MIT", "MIT"),
+        ("Apache", "Apache-2.0"),
+        ("(?:BSD|Eclipse\\s+Distribution)", "BSD-3-Clause"),
+    )
 )
 _CHOICE = re.compile(
     r"\balternatively\b|\bdual(?:ly)?[- ]licen[cs]ed|\bone of the above|\byour choice\b|\bat your option\b(?!\W*any later)",
