@@ -8,6 +8,7 @@ The folder holds neardup/ and books/; it defaults to the environment variable GR
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import json
 import lzma
 import os
@@ -82,6 +83,83 @@ def planted(pairs: int = 300) -> None:
     print(f"  pairs of different pages that share a band, of {len(others) * (len(others) - 1) // 2:,}: {wrong}")
 
 
+def lsh_pairs(signatures: Sequence[np.ndarray], stage: MinHash) -> set[tuple[int, int]]:
+    """Pairs that datasketch's LSH finds, with as many bands and rows, among signatures uint64 (bands * rows,)."""
+    import datasketch
+
+    index = datasketch.MinHashLSH(params=(stage.bands, stage.rows), num_perm=stage.bands * stage.rows)
+    found = set()
+    for number, values in enumerate(signatures):
+        signature = datasketch.MinHash(num_perm=len(values))
+        signature.hashvalues = values.astype(signature.hashvalues.dtype)
+        found |= {(int(other), number) for other in index.query(signature)}
+        index.insert(str(number), signature)
+    return found
+
+
+def datasketch_signature(words: Sequence[str], stage: MinHash) -> np.ndarray:
+    """datasketch's own signature of a page's n-grams: SHA-1, its permutations."""
+    import datasketch
+
+    signature = datasketch.MinHash(num_perm=stage.bands * stage.rows, seed=1)
+    signature.update_batch([" ".join(gram).encode() for gram in sorted(grams(words))])
+    return signature.hashvalues
+
+
+def our_pairs(keys: np.ndarray) -> set[tuple[int, int]]:
+    return {(a, b) for a, b in combinations(range(len(keys)), 2) if (keys[a] == keys[b]).any()}
+
+
+def against_datasketch(name: str, stage: MinHash, texts: Sequence[str], truth: set[tuple[int, int]]) -> None:
+    """The same pages through datasketch's LSH: with our signatures put into it, and with its own.
+
+    With our signatures the pairs must be the same; exits with 1 where they are not. With its own they are another draw of
+    the same probability, so that precision and recall are to be compared, not pairs.
+    """
+    from gristmill.kernels.minhash import lane_of
+
+    found = Texts.from_strings(list(texts))
+    minima, keys = stage.scheme.minima(found), stage.keys_of(found)[0]
+    lanes = [
+        lane_of(band, row, stage.bands, stage.rows, minima.shape[1])
+        for band in range(stage.bands)
+        for row in range(stage.rows)
+    ]
+    ours = our_pairs(keys)
+    same = lsh_pairs(list(minima[:, lanes].astype(np.uint64)), stage)
+    own = lsh_pairs([datasketch_signature(text.split(), stage) for text in texts], stage)
+    rates = "; ".join(
+        f"{who} precision {len(pairs & truth) / max(1, len(pairs)):.3f}, recall {len(pairs & truth) / len(truth):.3f}"
+        for who, pairs in (("ours", ours), ("datasketch", own))
+    )
+    print(
+        f"  {name}, {stage.bands} x {stage.rows}: {len(ours)} pairs, {len(ours ^ same)} differ from datasketch's LSH over "
+        f"the same signatures; {rates}"
+    )
+    if ours != same:
+        raise SystemExit("datasketch's LSH finds other pairs")
+
+
+def planted_against_datasketch(pairs: int = 60) -> None:
+    """Pages of which each has a copy with 50 to 100 % of its words."""
+    print(
+        f"against datasketch's LSH, {pairs} pairs for each overlap; those of Jaccard similarity 0.8 and more are the truth"
+    )
+    chooser = random.Random(2)
+    texts: list[str] = []
+    truth: set[tuple[int, int]] = set()
+    for percent in range(50, 101, 10):
+        for _ in range(pairs):
+            words = ["".join(chooser.choices("abcdefghijklmnopqrstuvwxyz", k=8)) for _ in range(200)]
+            kept = 200 * percent // 100
+            others = ["".join(chooser.choices("abcdefghijklmnopqrstuvwxyz", k=8)) for _ in range(200 - kept)]
+            if jaccard(words, [*words[:kept], *others]) >= 0.8:
+                truth.add((len(texts), len(texts) + 1))
+            texts += [" ".join(words), " ".join([*words[:kept], *others])]
+    for name in ("14 x 8", "9 x 13", "30 x 4"):
+        against_datasketch("planted", SHAPES[name], texts, truth)
+
+
 def judged(folder: Path) -> None:
     with lzma.open(folder / "neardup" / "copycat_human_judged_pairs.jsonl.xz", "rt") as lines:
         pairs = [json.loads(line) for line in lines]
@@ -106,6 +184,12 @@ def judged(folder: Path) -> None:
             print(
                 f"      label {label}: found {found[mine].sum()} of {mine.sum()}, mean Jaccard {true[mine].mean():.2f}"
             )
+    if has_datasketch():
+        alike = {(2 * number, 2 * number + 1) for number in np.flatnonzero(true >= 0.8).tolist()}
+        texts = [text for pair in zip(left, right, strict=True) for text in pair]
+        against_datasketch(
+            "all judged pages (a page may be in several pairs)", MinHash(normalise="whitespace"), texts, alike
+        )
 
 
 def articles(folder: Path) -> None:
@@ -115,12 +199,14 @@ def articles(folder: Path) -> None:
         truth = archive.extractfile(stem + ".truth").read().decode().split("\n")  # type: ignore[union-attr]
     names = [line.split(" ", 1)[0] for line in lines]
     pairs = {tuple(sorted(map(names.index, line.split()))) for line in truth if line.strip()}
-    keys, _ = MinHash().keys_of(Texts.from_strings([line.split(" ", 1)[1] for line in lines]))
-    found = {(a, b) for a, b in combinations(range(len(names)), 2) if (keys[a] == keys[b]).any()}
+    texts = [line.split(" ", 1)[1] for line in lines]
+    found = our_pairs(MinHash().keys_of(Texts.from_strings(texts))[0])
     hit = len(found & pairs)
     print(
         f"1,000 articles, {len(pairs)} planted pairs: precision {hit / len(found):.3f}, recall {hit / len(pairs):.3f}"
     )
+    if has_datasketch():
+        against_datasketch("articles", MinHash(), texts, pairs)
 
 
 def books(folder: Path) -> None:
@@ -173,11 +259,17 @@ def books(folder: Path) -> None:
     print(f"editions share {min(within):.3f} to {max(within):.3f}, others at most {max(between):.3f}")
 
 
+def has_datasketch() -> bool:
+    return importlib.util.find_spec("datasketch") is not None
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", nargs="?", default=os.environ.get("GRISTMILL_TEST_DATA"))
     chosen = parser.parse_args()
     planted()
+    if has_datasketch():
+        planted_against_datasketch()
     if chosen.data:
         judged(Path(chosen.data))
         articles(Path(chosen.data))

@@ -81,7 +81,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("files", nargs="+")
     parser.add_argument("--megabytes", type=int, default=1000)
-    parser.add_argument("--engine", default="tokenizers")
+    parser.add_argument("--engine", default="auto", choices=["auto", "reference"], help="what encodes in the first run")
     parser.add_argument("--folder", help="where the corpus and the run go")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(dir=arguments.folder) as temporary:

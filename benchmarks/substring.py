@@ -230,7 +230,7 @@ def our_mask(shards: list[ShardRef], folder: str) -> np.ndarray:
 def compare(shards: list[ShardRef], folder: str, memory: int) -> None:
     from pydivsufsort import divsufsort
 
-    stage = ExactSubstring(mode="mark")
+    stage = ExactSubstring(mode="mark", first_copies=False)  # a suffix array's mask says no more
     text_bytes = sum(int(batch.texts.lengths.sum()) for shard in shards for batch in shard.batches(texts=True))
     print(f"suffix array over word numbers (pydivsufsort) against mode mark, {text_bytes / 1e6:.0f} MB")
     ours = run_stage(stage, shards, folder, memory, show=False)
@@ -269,7 +269,12 @@ def main() -> None:
         reset_peak_memory()
         print(f"{total / 1e6:.0f} MB of text in {len(shards)} shards, {chosen.memory} MiB a task, mode {chosen.mode}")
         print(f"  before: {peak_memory() >> 20} MiB resident")
-        run_stage(stage, shards, f"{folder}/out", chosen.memory << 20, show=True)
+        evident = run_stage(stage, shards, f"{folder}/out", chosen.memory << 20, show=True)
+        plain = ExactSubstring(mode=chosen.mode, first_copies=False)
+        seconds = run_stage(plain, shards, f"{folder}/plain", chosen.memory << 20, show=False)
+        print(
+            f"  without first copies: {seconds:.1f} s, {total / 1e6 / seconds:.1f} MB/s; with: {evident / seconds:.2f} times"
+        )
         if chosen.compare:
             part = shards[: max(1, round(chosen.compare * 1e6 / SHARD_BYTES))]
             print()

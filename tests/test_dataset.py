@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -207,3 +208,18 @@ def test_selecting_rows_keeps_columns_and_texts_together(values: list[str], data
     chosen = batch.select(keep)
     assert chosen.column("n").to_pylist() == np.flatnonzero(keep).tolist()
     assert chosen.texts.to_arrow().to_pylist() == [value for value, good in zip(values, keep, strict=True) if good]
+
+
+def test_columns_of_a_layer_are_compressed_also_inside_lists_but_for_hashes(tmp_path):
+    parts = pa.list_(pa.struct([("name", pa.string()), ("sizes", pa.list_(pa.int32())), ("hash", pa.binary(8))]))
+    schema = pa.schema(
+        [("a.keys", pa.binary(16)), ("a.parts", parts), ("a.pair", pa.list_(pa.float32(), 2)), ("cuts", CUTS)]
+    )
+    writer = LayerWriter(str(tmp_path / "layer.parquet"), schema)
+    rows = {name: pa.array([None, None], kind) for name, kind in zip(schema.names, schema.types, strict=True)}
+    writer.write(rows)
+    writer.close()
+    group = pq.ParquetFile(tmp_path / "layer.parquet").metadata.row_group(0)
+    columns = [group.column(number) for number in range(group.num_columns)]
+    bare = {column.path_in_schema for column in columns if column.compression == "UNCOMPRESSED"}
+    assert bare == {"a.keys", "a.parts.list.element.hash"}

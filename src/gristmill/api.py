@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -207,6 +207,27 @@ def open_tokens(recipe: Recipe | str) -> TokenShards:
             hint=f"gristmill run {recipe.path} takes them out",
         )
     return TokenShards.open(folder)
+
+
+def verify_encoded(recipe: Recipe) -> Iterator[str]:
+    """The files of encoded documents that the token shards of a recipe were packed from, each once found to be sound.
+
+    Raises DamagedShards at the first that is missing or not what its receipt says.
+    """
+    from gristmill.pipeline.plan import node_receipts
+    from gristmill.tokenize.encoded import check_checksum
+    from gristmill.tokenize.shards import DamagedShards
+
+    graph = _token_plan(recipe).graph
+    for node in graph.nodes.values():
+        if node.name.startswith("encode."):
+            for _, receipt in node_receipts(graph, node):
+                for file in receipt.files:
+                    try:
+                        check_checksum(node.folder, file)
+                    except UserError as error:
+                        raise DamagedShards(str(error)) from error
+                    yield file.name
 
 
 def where(recipe: Recipe, shard: str, row: int) -> list[Origin]:

@@ -273,12 +273,17 @@ def trees(recipe: RecipePath, set_: Overrides = [], root: Root = None) -> None: 
 
 @app.command()
 def verify(recipe: RecipeOrFolder, set_: Overrides = [], root: Root = None) -> None:  # noqa: B006
-    """Read every token shard and compare its checksum with the index."""
+    """Read every token shard, of a recipe the encoded documents too, and compare checksums."""
+    from gristmill import api, storage
+
     shards = _open_tokens(recipe, set_, root)
     files = sum(1 for _ in shards.verify())
     print(
         f"{files - 1:,} shards and the tokenizer are sound: {len(shards):,} sequences, {shards.index['tokens']:,} tokens"
     )
+    if not storage.is_dir(recipe):
+        encoded = sum(1 for _ in api.verify_encoded(api.load(recipe, set_, root=root)))
+        print(f"{encoded:,} files of encoded documents are sound")
 
 
 @app.command()

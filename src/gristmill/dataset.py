@@ -247,13 +247,14 @@ class LayerWriter:
 
     def __init__(self, path: str, schema: pa.Schema) -> None:
         self.schema = schema
-        repeated = [f.name for f in schema if pa.types.is_string(f.type) or pa.types.is_dictionary(f.type)]
-        hashes = {f.name for f in schema if pa.types.is_fixed_size_binary(f.type)}
+        columns = [leaf for part in schema for leaf in _leaves(part.name, part.type)]
+        repeated = [path for path, kind in columns if pa.types.is_string(kind) or pa.types.is_dictionary(kind)]
+        hashes = {path for path, kind in columns if pa.types.is_fixed_size_binary(kind)}
         self._writer = pq.ParquetWriter(
             path,
             schema,
-            compression={f.name: "none" if f.name in hashes else "zstd" for f in schema},
-            compression_level={f.name: 1 for f in schema if f.name not in hashes},
+            compression={path: "none" if path in hashes else "zstd" for path, _ in columns},
+            compression_level={path: 1 for path, _ in columns if path not in hashes},
             use_dictionary=repeated or False,
         )  # hashes and signals hardly repeat: dictionaries would only cost, and compression of hashes alone
 
@@ -264,6 +265,17 @@ class LayerWriter:
 
     def close(self) -> None:
         self._writer.close()
+
+
+def _leaves(path: str, kind: pa.DataType) -> Iterator[tuple[str, pa.DataType]]:
+    """The columns that a field has in a Parquet file, and their types: what lies inside lists and structs has its own."""
+    if pa.types.is_struct(kind):
+        for number in range(kind.num_fields):
+            yield from _leaves(f"{path}.{kind.field(number).name}", kind.field(number).type)
+    elif pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind):
+        yield from _leaves(f"{path}.list.element", kind.value_type)
+    else:
+        yield path, kind
 
 
 def as_array(values: pa.Array | np.ndarray, kind: pa.DataType) -> pa.Array:

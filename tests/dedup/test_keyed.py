@@ -95,6 +95,7 @@ def run(
     drops: list[bool] = []
     checksums: list[str] = []
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("gristmill.dedup.match.CROWDED", 3)
         made = ShufflePlan(groups, ranges, held, in_memory=in_memory)
         patch.setattr(ShufflePlan, "of", classmethod(lambda cls, *scope, **how: made))
         for phase in stage.phases(scope):

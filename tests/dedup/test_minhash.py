@@ -15,6 +15,7 @@ from gristmill.dedup.minhash import MinHash
 from gristmill.kernels.minhash import Permutations, band_keys, lane_of, signatures
 from gristmill.kernels.shingles import words_table
 from gristmill.kernels.text import Texts
+from tests.dedup.planted import edited, page
 from tests.stages import make_batch, read_layer, run_phases, write_shard, write_signals
 
 SENTENCE = "it was a bright cold day in april and the clocks were striking thirteen"
@@ -199,6 +200,28 @@ def test_planted_articles_fall_and_their_clusters_are_those_of_datasketch(articl
     sets = [shingle_set(text.lower()) for text in texts]
     for left, right in pairs ^ found:  # chance decides only about pairs that are neither near nor far
         assert 0.3 < jaccard(sets[left], sets[right]) < 0.9
+
+
+@pytest.mark.parametrize(("bands", "rows"), [(14, 8), (30, 4)])
+def test_planted_copies_are_the_candidates_of_datasketch_over_the_same_signatures(bands, rows):
+    """Pages with copies that have 50 to 100 % of their words."""
+    datasketch = pytest.importorskip("datasketch")
+    pages = [page(number, 150) for number in range(48)]
+    texts = Texts.from_strings([*pages, *(edited(p, 0.1 * (number % 6), number) for number, p in enumerate(pages))])
+    stage = MinHash(bands=bands, rows=rows)
+    keys, minima = stage.keys_of(texts)[0], stage.scheme.minima(texts)
+    ours = {(a, b) for a, b in combinations(range(len(keys)), 2) if (keys[a] == keys[b]).any()}
+    places = [(band, row) for band in range(bands) for row in range(rows)]
+    lanes = [lane_of(band, row, bands, rows, minima.shape[1]) for band, row in places]
+    index = datasketch.MinHashLSH(params=(bands, rows), num_perm=bands * rows)
+    found = set()
+    for number, values in enumerate(minima[:, lanes]):
+        signature = datasketch.MinHash(num_perm=bands * rows)
+        signature.hashvalues = values.astype(signature.hashvalues.dtype)
+        found |= {(other, number) for other in index.query(signature)}
+        index.insert(number, signature)
+    assert found == ours
+    assert len(ours) > 10
 
 
 def test_judged_pairs_collide_as_often_as_their_similarity_says(real_data: Path):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import tarfile
+import time
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -131,6 +132,19 @@ def test_recursive_macros_end() -> None:
     assert macros.expand(r"\newcommand{\a}{x\a}\a") == r"x\a"
     assert macros.recursive == {"a"}
     assert r"\b" in expand(r"\def\a{\b}\def\b{\a}\a") or r"\a" in expand(r"\def\a{\b}\def\b{\a}\a")
+
+
+@pytest.mark.parametrize(
+    ("definition", "unit"),
+    [(r"\def\e{}", r"\e"), (r"\def\a#1;{x}", r"\a x"), (r"\newcommand{\a}[1]{x}", r"\a{"), (r"\def\a{", r"\ifmmode x")],
+)
+def test_hostile_macros_take_linear_time(definition: str, unit: str) -> None:
+    def seconds(times: int) -> float:
+        started = time.process_time()
+        expand(definition + unit * times)
+        return time.process_time() - started
+
+    assert seconds(30_000) < 0.5 + 12 * min(seconds(5_000) for _ in range(2))  # quadratic would be 36 times
 
 
 def test_macros_that_double_each_time_are_bounded() -> None:

@@ -185,6 +185,11 @@ def test_kept_table_is_a_line_per_row():
     assert clean(wikitext, rules(tables=True)) == "Cups\nSize | Price\nbig | 5"
 
 
+def test_kept_cell_loses_attributes_whose_bar_a_template_brings():
+    wikitext = '{|\n| Ann || colspan="2" {{yes}} || width = 5 || E = mc\n|}'
+    assert clean(wikitext, rules(tables=True)) == "Ann | | | E = mc"
+
+
 def test_patterns_take_the_first_argument_that_is_there():
     table = patterns({"q": "{1|text}", "both": "{1} ({2})"})
     kept = Rules(templates=table)

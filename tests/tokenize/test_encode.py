@@ -1,3 +1,4 @@
+import shutil
 import sys
 
 import numpy as np
@@ -12,7 +13,7 @@ from gristmill.report.encoding import encoding_summary, encoding_text
 from gristmill.tokenize import encode as encode_module
 from gristmill.tokenize import engines, fast_engines
 from gristmill.tokenize.encode import Encode
-from gristmill.tokenize.encoded import FOLDER, EncodedShard
+from gristmill.tokenize.encoded import FOLDER, EncodedShard, EncodedSource, check_checksum
 from gristmill.tokenize.engines import Checked, Unusable, open_engine, pieces
 from gristmill.tokenize.tokenizer_file import TokenizerFile
 from tests.stages import run_phases, write_shard
@@ -251,3 +252,23 @@ def test_ranges_of_ids_are_copied_to_their_places(folders, corpus):
         out = np.zeros(10, np.uint16)
         shard.copy_ids(np.array([5, 40]), np.array([4, 6]), out, np.array([6, 0]))
     assert out.tolist() == [*ids[40:46], *ids[5:9]]
+
+
+@pytest.mark.parametrize(
+    ("size", "says"), [(None, "missing"), (10, "10 bytes, its receipt says"), (-1, "its checksum is")]
+)
+def test_a_missing_cut_or_changed_encoded_shard_is_named(tmp_path, folders, corpus, size, says):
+    node = tmp_path / "encode.web"
+    shutil.copytree(folders["encode.web"], node)
+    name = corpus["web"][0].name
+    path = node / FOLDER / f"{name}.ids"
+    content = path.read_bytes()
+    path.unlink()
+    if size is not None:
+        path.write_bytes(content[:size] + (b"xx" if size < 0 else b"")[: len(content) - len(content[:size])])
+    file = next(file for file in read_receipt(str(node / FOLDER), name).files if file.name.endswith(".ids"))
+    with pytest.raises(UserError, match=rf"{name}.ids: {says}"):
+        check_checksum(str(node), file)
+    if says != "its checksum is":  # packing looks at sizes, `gristmill verify` at every byte
+        with pytest.raises(UserError, match=rf"{name}.ids: {says}"):
+            EncodedSource.read("web", str(node), (name,))

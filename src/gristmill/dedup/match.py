@@ -20,10 +20,11 @@ from gristmill import storage
 from gristmill.commit import Commit
 from gristmill.dedup.key_index import IndexPart, KeyIndex
 from gristmill.dedup.records import Piece, RangeReader, row_type
-from gristmill.dedup.shuffle import Partition, Records, by_range
+from gristmill.dedup.shuffle import ALL_IN_CACHE, Columns, Partition, Records, by_range, write_group_edges
 from gristmill.stage import Task
 
 EDGE_ROWS = 1 << 20  # edges read at a time
+CROWDED = 8 * ALL_IN_CACHE  # records in a range that hashes alone do not bring together
 
 
 @dataclass(frozen=True)
@@ -81,18 +82,35 @@ class MatchAll(Partition):
         from gristmill.kernels.key_repeats import find_repeats_among
 
         self._write_scores(commit)
-        pieces, starts = [], []
+        pieces, starts, filled = [], [], 0
+        room = Columns.room(
+            sum(self.rows) * self.stage.keys_per_row, self.stage.checked
+        )  # taken up as far as it is filled
         for run in self._runs(commit):
-            keys, checks, rows, its_starts = by_range(run, self.plan.ranges)
-            pieces.append(Piece(keys, checks if self.stage.checked else None, rows, self.first_row))
-            starts.append(its_starts.tolist())
+            records = sum(len(part.keys) for part in run)
+            place = room.part(filled, filled + records)
+            starts.append(by_range(run, self.plan.ranges, place).tolist())
+            pieces.append(Piece(place.keys, place.checks if self.stage.checked else None, place.rows, self.first_row))
+            filled += records
         candidates = Candidates(self.stage.checked, row_type(self.all_rows))
         with open(commit.path(self.name + ".edges"), "wb") as edges:
             for number in range(self.plan.ranges):
                 parts = [piece.part(its[number], its[number + 1]) for piece, its in zip(pieces, starts, strict=True)]
+                if sum(len(part.keys) for part in parts) > CROWDED:
+                    parts = [self._without_repeats(part, edges, commit) for part in parts]
                 keys, checks, rows, _ = candidates.of(parts, [])
                 write_edges(edges, rows, *find_repeats_among(keys, checks), commit)
-        commit.count(records=sum(len(piece.keys) for piece in pieces))
+        commit.count(records=filled)
+
+    def _without_repeats(self, piece: Piece, edges: IO[bytes], commit: Commit) -> Piece:
+        """The piece with one record a key, and edges for the others: no boilerplate makes memory grow."""
+        from gristmill.kernels.key_repeats import drop_repeats
+
+        starts = np.array([0, len(piece.keys)])
+        checks = np.empty(0, np.uint64) if piece.checks is None else piece.checks
+        pairs = np.unique(drop_repeats(piece.keys, checks, piece.rows, starts))
+        write_group_edges(edges, pairs, self.first_row, row_type(self.all_rows), commit)
+        return piece.part(0, int(starts[-1]))
 
 
 class Candidates:
@@ -170,9 +188,10 @@ def warm_match(checked: bool) -> None:
     read = np.frombuffer(given.tobytes(), np.uint64)  # as columns of a file are: not to be changed
     for numbers in (given, read):
         run = [Records(np.arange(2), numbers, numbers if checked else None)]
-        keys, checks, rows, starts = by_range(run, 1)
-    drop_repeats(keys, checks, rows, starts)
-    piece = Piece(read, read if checked else None, np.frombuffer(rows.tobytes(), np.uint32), 0)
+        room = Columns.room(2, checked)
+        starts = by_range(run, 1, room)
+    drop_repeats(*room, starts)
+    piece = Piece(read, read if checked else None, np.frombuffer(room.rows.tobytes(), np.uint32), 0)
     known = IndexPart(read, piece.checks, np.zeros(2, np.int64))
     keys, checks, rows, _ = Candidates(checked, row_type(2)).of([piece], [known])
     places, firsts = find_repeats_among(keys, checks)

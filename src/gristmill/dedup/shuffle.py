@@ -32,8 +32,8 @@ FEWEST_TASKS = 512  # unless that made more tasks than this: every one reads a p
 IN_CACHE = 1 << 20  # records whose bit filters fit a processor's cache: a task does its range in parts of this size
 ALL_BYTES = 32  # memory one record takes where a single task has all of them and nothing is written
 MOST_AT_ONCE = 1 << 26  # records a single task does even where memory allows more: a few seconds of one processor
-ALL_RUN = 1 << 22  # records that task brings together by range at a time
-ALL_IN_CACHE = 1 << 18  # its IN_CACHE: smaller, since its ranges cost no file anything
+ALL_RUN = 1 << 20  # records that task brings together by range at a time, still in the cache from being read
+ALL_IN_CACHE = 1 << 17  # its IN_CACHE: smaller, since its ranges cost no file anything
 MOST_GROUPS = 512  # partition tasks aimed at, so that 90,000 shards do not become as many files
 LEAST_ROWS = 100_000  # documents a group is brought up to, since a task's files cost more than a small shard's keys do,
 FEWEST_GROUPS = 16  # as long as there are so many groups
@@ -75,6 +75,9 @@ class KeyedRows(Protocol):
 
     @property
     def survivor_reads(self) -> tuple[str, ...]: ...
+
+    @property
+    def keys_per_row(self) -> int: ...
 
     @property
     def key_columns(self) -> tuple[str, ...]: ...
@@ -194,19 +197,38 @@ class Partition(Task):
     def _write_run(self, run: list[Records], writer: RecordsWriter, edges: IO[bytes], commit: Commit) -> None:
         from gristmill.kernels.key_repeats import drop_repeats
 
-        keys, checks, rows, starts = by_range(run, self.plan.ranges)
+        room = Columns.room(sum(len(part.keys) for part in run), self.stage.checked)
+        starts = by_range(run, self.plan.ranges, room)
         if not self.pass_all:
-            found = np.unique(drop_repeats(keys, checks, rows, starts))  # ascending by row, each pair once
+            found = np.unique(drop_repeats(*room, starts))  # ascending by row, each pair once
             write_group_edges(edges, found, self.first_row, row_type(self.all_rows), commit)
         kept = int(starts[-1])
-        writer.write(keys[:kept], checks[:kept] if self.stage.checked else None, rows[:kept], starts)
+        keys, checks, rows = room.part(0, kept)
+        writer.write(keys, checks if self.stage.checked else None, rows, starts)
         commit.count(records=kept)
 
 
-def by_range(run: list[Records], ranges: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Keys, checks (empty where there are none) and rows, uint32, of all these records by range of key, in row order within.
+class Columns(NamedTuple):
+    """Keys, checks (as many, or none) and rows of records: uint64, uint64 and uint32."""
 
-    Then where the ranges begin, int64 (ranges + 1,).
+    keys: np.ndarray
+    checks: np.ndarray
+    rows: np.ndarray
+
+    @classmethod
+    def room(cls, records: int, checked: bool) -> Columns:
+        return cls(
+            np.empty(records, np.uint64), np.empty(records if checked else 0, np.uint64), np.empty(records, np.uint32)
+        )
+
+    def part(self, start: int, stop: int) -> Columns:
+        return Columns(*(column[start:stop] for column in self))
+
+
+def by_range(run: list[Records], ranges: int, room: Columns) -> np.ndarray:
+    """Bring all these records together by range of key, in row order within; where the ranges begin, int64 (ranges + 1,).
+
+    room: is filled; as long as there are keys.
     """
     from gristmill.kernels.hashing import add_range_counts, scatter_by_range
 
@@ -216,12 +238,11 @@ def by_range(run: list[Records], ranges: int) -> tuple[np.ndarray, np.ndarray, n
         add_range_counts(part.keys, counts)
     starts = np.concatenate([[0], np.cumsum(counts)])
     free = starts[:-1].copy()
-    keys, rows = np.empty(starts[-1], np.uint64), np.empty(starts[-1], np.uint32)
-    checks = np.empty_like(keys) if any(part.checks is not None for part in run) else none
     for part in run:
-        its_checks = none if part.checks is None else part.checks
-        scatter_by_range(part.keys, its_checks, part.rows, part.first_row, free, keys, checks, rows)
-    return keys, checks, rows, starts
+        scatter_by_range(
+            part.keys, none if part.checks is None else part.checks, part.rows, part.first_row, free, *room
+        )
+    return starts
 
 
 def write_group_edges(stream: IO[bytes], pairs: np.ndarray, first_row: int, kind: np.dtype, commit: Commit) -> None:

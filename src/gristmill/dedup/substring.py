@@ -257,7 +257,7 @@ class ExactSubstring(LossLimit, GlobalStage):
         grams.join_touching(texts.data, texts.offsets, *spans, first_keys, *arguments[1:])
         if self.first_copies:
             noted, nowhere = np.zeros((len(table), 3), np.uint32), np.empty(0, np.uint32)
-            grams.note_places(texts.data, texts.offsets, keep, 0, 1, *arguments, table, 0, 0, nowhere, noted)
+            grams.note_places(texts.data, texts.offsets, keep, 0, 1, *arguments, table, bits, 0, 0, nowhere, noted)
         grams.piece_edges(texts.data, 0, 1, 1, *arguments, np.empty((2, 2), np.int64))
         texts = Texts.from_strings(["warm"])
         span_edges.take_gaps(texts.data, texts.offsets, *spans, *code_point_tables())

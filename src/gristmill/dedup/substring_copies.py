@@ -27,6 +27,8 @@ class NoteGrams(Task):
     plan: CopyPlan = field(repr=False)
 
     def run(self, commit: Commit) -> None:
+        from gristmill.kernels.key_table import make_filter
+
         writer = CopyWriter(commit, self.name, self.plan.ranges, self.plan.held)
         for number, shard in enumerate(self.shards):
             table: np.ndarray | None = None
@@ -35,14 +37,20 @@ class NoteGrams(Task):
                 if of_run is not table:
                     if table is not None:
                         writer.add(_records(table, noted), number, 0, 0)
-                    table, noted = of_run, np.zeros((len(of_run), 3), np.uint32)
-                self._note(found, start, stop, of_run, piece, noted)
+                    table, bits, noted = of_run, make_filter(of_run), np.zeros((len(of_run), 3), np.uint32)
+                self._note(found, start, stop, (of_run, bits), piece, noted)
             if table is not None:
                 writer.add(_records(table, noted), number, 0, 0)
         writer.close()
 
     def _note(
-        self, found: TokenBatch, start: int, stop: int, table: np.ndarray, piece: Piece | None, noted: np.ndarray
+        self,
+        found: TokenBatch,
+        start: int,
+        stop: int,
+        tables: tuple[np.ndarray, np.ndarray],
+        piece: Piece | None,
+        noted: np.ndarray,
     ) -> None:
         from gristmill.kernels.grams import note_places
 
@@ -55,7 +63,7 @@ class NoteGrams(Task):
             places = places[first:]
             first_row, start, stop = first_row + start, 0, 1
         arguments = self.reading.arguments()
-        note_places(texts.data, texts.offsets, keep, start, stop, *arguments, table, first_row, base, places, noted)
+        note_places(texts.data, texts.offsets, keep, start, stop, *arguments, *tables, first_row, base, places, noted)
 
 
 def _records(table: np.ndarray, noted: np.ndarray) -> np.ndarray:

@@ -311,9 +311,9 @@ def covered_spans(
 
 @njit(cache=True, nogil=True)
 def note_places(
-    data, offsets, keep, row, stop, length, reading, blocks, traits, values, table, first_row, base, places, out
+    data, offsets, keep, row, stop, length, reading, blocks, traits, values, table, bits, first_row, base, places, out
 ):
-    """Of the grams in `table` note in the texts [row, stop) where each first stands, and count it.
+    """Of the grams in `table`, whose filter is `bits`, note in the texts [row, stop) where each first stands, and count it.
 
     places: uint32, where each token of `data` begins in its text, where tokens are ids; else empty, and places are bytes from
     the beginning of the text and `base`. out: uint32 (slots of the table, 3): row from `first_row` on, place and count; places
@@ -340,7 +340,11 @@ def note_places(
                 number += 1
                 if number < length:
                     continue
-                place = find(table, even(mix(whole)))
+                key = even(mix(whole))
+                word, bit = filter_place(bits, key)
+                if bits[word] & bit == 0:
+                    continue
+                place = find(table, key)
                 if place < 0:
                     continue
                 if out[place, 2] == 0:

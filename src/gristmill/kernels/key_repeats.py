@@ -95,11 +95,16 @@ def _marked_places(keys: np.ndarray, bits: np.ndarray, places: np.ndarray) -> in
 
 @njit(cache=True, nogil=True)
 def first_places(keys: np.ndarray, checks: np.ndarray, places: np.ndarray) -> np.ndarray:
-    """For each of the ascending `places` the first of them with the same key and check (if there are any), maybe itself."""
+    """For each of the ascending `places` the first of them with the same key and check (if there are any), maybe itself.
+
+    keys: fewer than 2^31, since half as wide a table is faster.
+    """
+    if len(keys) >= 1 << 31:
+        raise OverflowError("2^31 keys or more at a time")
     slots = 2
     while slots < 2 * len(places):
         slots *= 2
-    table = np.full(slots, -1, np.int64)
+    table = np.full(slots, -1, np.int32)
     last = np.uint64(slots - 1)
     firsts = np.empty(len(places), np.int64)
     for number in range(len(places)):

@@ -16,7 +16,7 @@ from gristmill.sources.code_languages import language
 _LEGAL = ("copyright", "licen", "spdx-", "©", "permission is hereby", "redistribution and use", "under the terms of")
 _STRONG = re.compile(
     r"copyright|©|spdx-|licensed (?:under|to)|permission is hereby granted|redistribution and use|public license"
-    r"|see (?:the )?(?:file )?[\"'`]?licen[cs]e\b(?!\s+[a-z])|^\W*licen[cs]e\s*:|released under the|under the terms of the",
+    r"|see (?:the )?(?:file )?[\"'`]?licen[cs]e\b(?!\s+[a-z])|^[^\w\n]*licen[cs]e\s*:|released under the|under the terms of the",
     re.I | re.M,
 )
 _NOTICE = re.compile(  # lines that only the text of a notice has; the first and the last of them bound it
@@ -115,8 +115,7 @@ def _without_rights(whole: str, comment: _Comment) -> str:
     star = (
         comment.opens == "/*" and not cuts[0] and lines[0].strip() in ("*", "!")
     )  # the rest of the sign of a doc comment
-    while kept and not _WORDS.search(kept[0]):
-        kept.pop(0)
+    kept = kept[next(at for at, line in enumerate(kept) if _WORDS.search(line)) :]
     if star:
         kept.insert(0, lines[0])
     last = kept.pop() if comment.opens and not kept[-1].strip() else None  # the line that closes the comment

@@ -23,8 +23,8 @@ Links = Literal["text", "target"]
 # crosses a `<`, which keeps the scan linear.
 _TAG = re.compile(r"<(/?)([a-zA-Z][\w:-]*)((?:[^<>\"']++|\"[^\"<]*+\"|'[^'<]*+')*+|[^<>]*+)>|<[!?][^<>]*>")
 _ATTRIBUTE = re.compile(r"([\w:-]+)\s*=\s*(?:\"([^\"]*)\"|'([^']*)'|([^\s\"'>]+))")
-_CONTROLS = tuple(chr(code) for code in (*range(9), 0x0B, 0x0C, *range(0x0E, 0x20), 0x7F))
-_INVISIBLE = {ord(sign): None for sign in "\u00ad\u200b\u2060\ufeff"}  # where a line may break, or must not
+_INVISIBLE = ("\u00ad", "\u200b", "\u2060", "\ufeff")  # where a line may break, or must not
+_CONTROLS = (*(chr(code) for code in (*range(9), 0x0B, 0x0C, *range(0x0E, 0x20), 0x7F)), *_INVISIBLE)
 _SPACES = re.compile(" {2,}")
 _BREAK = "\x0b"  # stands for <br> until a block is closed; control characters are gone by then
 _CELL = " | "  # between the cells of a table row
@@ -150,8 +150,8 @@ class _Writer:
     def text(self, text: str) -> None:
         if "&" in text:
             text = html.unescape(text)
-        if not text.isascii():
-            text = text.translate(_INVISIBLE)
+            for sign in _INVISIBLE:
+                text = text.replace(sign, "")
         if self.preformatted is not None:
             self.preformatted.append(text)
         elif text:

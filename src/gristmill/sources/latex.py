@@ -197,6 +197,8 @@ def _outside_groups(text: str, at: int, delimiter: str) -> int:
     """Where the delimiter stands next outside of braces and before the paragraph ends; -1 for nowhere."""
     last = min(len(text), at + _LONGEST_ARGUMENT)
     word = delimiter[0] == "\\" and delimiter[-1].isalpha()
+    if delimiter != " " and text.find(delimiter, at, last) < 0:
+        return -1
     while at < last:
         stands = text.startswith(delimiter, at) or (delimiter == " " and text[at] == "\n")
         if stands and not (word and text[at + len(delimiter) : at + len(delimiter) + 1].isalpha()):

@@ -27,6 +27,8 @@ _SIZE = re.compile(r"\s*\[\s*(\\[a-zA-Z]{3,8})\s*\]")
 _MODE = re.compile(
     r"(?:\\relax\s*)?\\ifmmode\b\s*((?:(?!\\(?:if|else\b|fi\b)).)*?)\s*\\else\b(?:(?!\\(?:if|fi\b)).)*\\fi\b", re.S
 )
+_MOST_UNCLOSED = 20
+_LONGEST_CHOICE = 2000  # characters of a body in which \\ifmmode is looked for
 _PROGRAM = re.compile(  # what decides or looks ahead while TeX runs: a call says more than its text
     r"\\(?:if[a-zA-Z@]*|else|fi|@ifnextchar|@ifstar|@ifundefined|futurelet|expandafter|csname|begingroup|lccode|lowercase|catcode|"
     r"advance|loop|setcounter|addtocounter|stepcounter|newif|newcount|newdimen)(?![a-zA-Z@])"
@@ -64,6 +66,7 @@ class Macros:
     known: dict[str, Macro] = field(default_factory=dict)
     left: int = 0  # characters that expansions may still add
     recursive: set[str] = field(default_factory=set)  # macros that were not expanded any further
+    unclosed: int = 0  # arguments whose brace is never closed; each costs a look to the end of the text
 
     def read_definitions(self, text: str) -> None:
         """Learn what a preamble or a style file defines."""
@@ -76,6 +79,7 @@ class Macros:
 
     def _expanded(self, text: str, depth: int, inside: frozenset[str], keep: bool) -> str:
         parts: list[str] = []
+        last = ""  # of the parts, the last that is not empty
         at = start = 0
         while (found := _TOKEN.search(text, at)) is not None:
             name = found[1]
@@ -105,14 +109,18 @@ class Macros:
                 end += len(text[end:]) - len(text[end:].lstrip(" "))
             replacement = self._expanded(replacement, depth + 1, inside | {name}, keep)
             before = text[start : found.start()]
-            last = before or next((part for part in reversed(parts) if part), "")
-            parts += (before, _fitted(last, replacement, text, end))
+            last = before or last
+            fitted = _fitted(last, replacement, text, end)
+            parts += (before, fitted)
+            last = fitted or last
             start = at = end
         parts.append(text[start:])
         return "".join(parts)
 
     def _used(self, text: str, at: int, macro: Macro, depth: int, inside: frozenset[str]) -> tuple[str, int] | None:
         """(body with its arguments, where the call ends); None when an argument is missing."""
+        if macro.arguments and self.unclosed > _MOST_UNCLOSED:
+            return None
         values: list[str] = []
         if macro.fence is not None:
             return self._fenced(text, at, macro, depth, inside)
@@ -129,6 +137,7 @@ class Macros:
         while len(values) < macro.arguments:
             found = argument(text, at)
             if found is None:
+                self.unclosed += text.startswith("{", skip_space(text, at))
                 return None
             values.append(found[0])
             at = found[1]
@@ -175,6 +184,7 @@ class Macros:
         for _ in range(macro.arguments):
             found = argument(text, at)
             if found is None:
+                self.unclosed += text.startswith("{", skip_space(text, at))
                 return None
             values.append(found[0])
             at = found[1]
@@ -233,7 +243,8 @@ class Macros:
         return body[1]
 
     def _learn(self, name: str, macro: Macro) -> None:
-        macro.body = _MODE.sub(lambda found: rf"\ensuremath{{{found[1]}}}", macro.body)
+        if "\\ifmmode" in macro.body and len(macro.body) < _LONGEST_CHOICE:
+            macro.body = _MODE.sub(lambda found: rf"\ensuremath{{{found[1]}}}", macro.body)
         if _PROGRAM.search(macro.body):
             self.known.pop(name, None)  # calls stay as they are
         else:

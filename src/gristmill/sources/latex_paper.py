@@ -40,6 +40,7 @@ _BEFORE_REFERENCES = re.compile(  # what only prepares the references, or the en
     r"|begingroup|onecolumn|twocolumn|noindent|par)(?:\s*\{\}|\s*\[\d\])?|\\[vh]space\*?\s*\{[^{}\n]{0,30}\}"
     r"|\\(?:nocite|setlength|renewcommand|bibsep|linespread|baselineskip)\*?\s*(?:\{[^{}\n]{0,60}\}\s*){0,2})\Z"
 )
+_MOST_BEFORE_REFERENCES = 20
 _APPENDIX = re.compile(r"\\appendix\b|\\appendices\b|\\begin\{appendi(?:x|ces)\}")
 _TITLE = re.compile(r"\\title\s*(?:\[[^\]]*\])?\s*(?=\{)")
 _NOT_TITLE = re.compile(r"\\(?:thanks|footnote|footnotemark|footnotetext)\s*(?:\[[^\]]*\])?\s*(?=\{)")
@@ -239,7 +240,10 @@ def _without_references(text: str, go_on: bool) -> str:
     parts = []
     while (found := _REFERENCES.search(text)) is not None:
         before = text[: found.start()].rstrip()
-        while (prepares := _BEFORE_REFERENCES.search(before, max(0, len(before) - 200))) is not None:
+        for _ in range(_MOST_BEFORE_REFERENCES):
+            prepares = _BEFORE_REFERENCES.search(before, max(0, len(before) - 200))
+            if prepares is None:
+                break
             before = before[: prepares.start()].rstrip()
         parts.append(before)
         if not go_on:

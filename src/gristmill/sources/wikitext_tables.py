@@ -11,6 +11,11 @@ _EDGE = re.compile(
 )
 _ROW_TAG = re.compile(r"</?tr(?=[\s>])[^<>]*+>|<caption[^<>]*+>", re.IGNORECASE)
 _CELL_TAG = re.compile(r"</t[dh]\s{0,4}>\s*", re.IGNORECASE)
+_ATTRIBUTES = re.compile(  # a cell whose text came from a template that brings the bar along, as {{yes}} does
+    r"(?:\s{0,20}(?:colspan|rowspan|style|class|align|valign|bgcolor|width|height|scope|nowrap|id|abbr|data-sort-value|title|dir|lang)"
+    r"\s?=\s?(?:\"[^\"]*\"|'[^']*'|[^\s\"'|]++))+[\s\x03]*",
+    re.IGNORECASE,
+)
 
 
 def strip_tables(text: str, *, keep: bool = False) -> str:
@@ -85,4 +90,4 @@ def _content(cell: str) -> str:
     link = cell.find("[[")
     if bar >= 0 and not 0 <= link < bar:
         cell = cell[bar + 1 :]
-    return cell.strip()
+    return "" if "=" in cell and _ATTRIBUTES.fullmatch(cell) else cell.strip()

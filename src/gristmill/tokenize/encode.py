@@ -13,7 +13,7 @@ import pyarrow as pa
 from gristmill.commit import Commit
 from gristmill.dataset import Batch, ShardRef
 from gristmill.stage import Location, Phase, PhasedStage, Scope, Task, setting
-from gristmill.tokenize import encoded, falcon_engine
+from gristmill.tokenize import encoded
 from gristmill.tokenize.encoded import EncodedWriter, Encoding
 from gristmill.tokenize.engines import Engine, Name, Unusable, candidates, open_engine, require_engine, unusable
 from gristmill.tokenize.tokenizer_file import AUTO, SchemeName, TokenizerFile, Width, trained_file
@@ -44,6 +44,8 @@ class Encode(PhasedStage):
 
     def warm(self) -> None:
         if self.tokenizer is not None and "gristmill" in candidates(self.engine, TokenizerFile.read(self.tokenizer)):
+            from gristmill.tokenize import falcon_engine
+
             falcon_engine.warm()
 
     def phases(self, scope: Scope) -> Iterator[Phase]:

@@ -20,7 +20,8 @@ import numpy as np
 import pyarrow as pa
 
 from gristmill import storage
-from gristmill.commit import Commit, read_receipt
+from gristmill.commit import Commit, FileEntry, checksum, read_receipt
+from gristmill.errors import UserError
 from gristmill.tokenize.tokenizer_file import SchemeName
 
 FOLDER = "shards"  # inside the folder of an encode node
@@ -96,7 +97,7 @@ class EncodedSource:
 
     @classmethod
     def read(cls, source: str, node: str, shards: tuple[str, ...]) -> EncodedSource:
-        """From the receipts in the folder of an encode node."""
+        """From the receipts in the folder of an encode node. Raises UserError when a shard is missing or cut."""
         folder = storage.join(node, FOLDER)
         documents: list[int] = []
         counts: Counter[str] = Counter()
@@ -104,6 +105,8 @@ class EncodedSource:
             receipt = read_receipt(folder, shard)
             if receipt is None:
                 raise FileNotFoundError(f"{folder}/{shard}: not encoded yet")
+            for file in receipt.files:
+                check_size(node, file)
             documents.append(receipt.counts.get("documents", 0))
             counts.update(receipt.counts)
         return cls(source, folder, shards, tuple(documents), counts["tokens"], counts["bytes"], counts)
@@ -131,6 +134,30 @@ class EncodedSource:
             return None
         with EncodedShard.open(self.folder, self.shards[0]) as shard:
             return shard.encoding
+
+
+def check_size(node: str, file: FileEntry) -> None:
+    """Raise UserError when a file of an encode node is not there in the size that its receipt says."""
+    location = storage.join(node, FOLDER, file.name)
+    size = storage.stat(location).size if storage.exists(location) else None
+    if size != file.bytes:
+        raise damaged(node, file, "missing" if size is None else f"{size:,} bytes, its receipt says {file.bytes:,}")
+
+
+def check_checksum(node: str, file: FileEntry) -> None:
+    """Raise UserError when a file of an encode node is not byte for byte what its receipt says."""
+    check_size(node, file)
+    with storage.localized(storage.join(node, FOLDER, file.name)) as path:
+        found = checksum(str(path))
+    if found != file.checksum:
+        raise damaged(node, file, f"its checksum is {found}, its receipt says {file.checksum}")
+
+
+def damaged(node: str, file: FileEntry, what: str) -> UserError:
+    return UserError(
+        f"{storage.join(node, FOLDER, file.name)}: {what}",
+        hint=f"put it back, or delete {node} and run again: the source is encoded anew",
+    )
 
 
 class EncodedShard:

@@ -20,7 +20,7 @@ from gristmill.tokenize.engines import Name
 from gristmill.tokenize.layouts import Packing
 from gristmill.tokenize.sentencepiece_model import BEGIN, UNKNOWN
 from gristmill.tokenize.sentencepiece_model import END as LLAMA_END
-from gristmill.tokenize.tokenizer_file import AUTO, END, SchemeName, Width
+from gristmill.tokenize.tokenizer_file import AUTO, END, UINT16_IDS, SchemeName, Width
 
 
 class TrainSettings(Settings):
@@ -139,6 +139,10 @@ class Tokenize(Settings):
         if (self.tokenizer is None) == (self.train is None):
             raise ValueError("give exactly one of `tokenizer` (a file) and `train`")
         if self.train is not None:
+            if self.dtype == "uint16" and self.train.entries > UINT16_IDS:
+                raise ValueError(
+                    f"train.vocabulary is {self.train.entries:,}, but uint16 holds {UINT16_IDS:,}: set dtype to auto"
+                )
             for role, token in (("bos", self.bos), ("eos", self.eos)):
                 if token not in (None, AUTO, *self.train.tokens):
                     raise ValueError(f"{role} is {token!r}, which is not among train.special_tokens")

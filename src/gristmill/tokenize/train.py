@@ -16,7 +16,7 @@ from gristmill.commit import Commit, read_receipt
 from gristmill.dataset import ShardRef
 from gristmill.errors import UserError
 from gristmill.stage import Phase, PhasedStage, Scope, Task, setting
-from gristmill.tokenize import falcon, falcon_engine
+from gristmill.tokenize import falcon
 from gristmill.tokenize.sentencepiece_model import train_sentencepiece
 from gristmill.tokenize.settings import TrainSettings
 from gristmill.tokenize.tokenizer_file import FILES
@@ -41,6 +41,8 @@ class TrainTokenizer(PhasedStage):
 
     def warm(self) -> None:
         if self.train.style == "falcon":  # what comes of it is encoded by our own kernels
+            from gristmill.tokenize import falcon_engine
+
             falcon_engine.warm()
 
     def phases(self, scope: Scope) -> Iterator[Phase]:
