@@ -71,7 +71,7 @@ class Wikipedia(Source):
     code: bool = setting(True, "whether code and preformatted blocks stay", source="ours; wikiextractor drops them")
     tables: bool = setting(False, "whether tables stay, a line per row", source="HF script drops them")
     templates: Mapping[str, str] = setting(
-        doc="templates that hold running text and what they leave: {1}, {name}, {1|text}, {last}, {*}, {quantity};"
+        doc="templates that hold running text and what they leave: {1}, {name}, {1|text}, {last}, {*}, {quantity}, {measure};"
         " added to the built-in ones of the language, an empty pattern takes one away",
         source="ours; published scripts drop all templates",
         factory=dict,
