@@ -9,9 +9,9 @@ Figures are CPU seconds, of signatures the best of three; `clusters` also prints
 `datatrove` begins for either side with what its signature stage leaves: ours are Parquet layers of 20,000 documents each, band
 keys in document order; datatrove's are one file a band, sorted by hash (its first stage sorts them; more files make its merge
 slower, see --files). It ends with the documents that fall: clusters over all rows, and datatrove's .remove files. Imports,
-compilation and process starts are in neither. Ours runs three times and the median counts, since a virtual machine may charge the
-first use of memory; then as often with an eighth of the memory, so that records may no longer fit one task and are shuffled
-through files.
+compilation and process starts are in neither. Ours runs five times in one worker, as the tasks of a run do, and the median
+counts, since a virtual machine may charge the first use of memory; then as often with an eighth of the memory, so that records
+may no longer fit one task and are shuffled through files.
 """
 
 from __future__ import annotations
@@ -43,6 +43,7 @@ from gristmill.stage import Scope, Task
 
 DOCUMENT_BYTES = 3200  # about a web page after extraction
 SHARD_ROWS = 20_000
+RUNS = 5  # of ours beside one of datatrove
 
 
 def texts_like_pages(documents: int, seed: int = 1) -> list[str]:
@@ -219,7 +220,7 @@ PARTS = {"partition": "LSH and clustering", "match": "LSH and clustering", "clus
 
 
 def cluster_generated(
-    stage: MinHash, shards: list[ShardRef], out: str, memory: int, workers: int, only: str | None = None
+    stage: MinHash, shards: list[ShardRef], out: str, memory: int, pool: ProcessPoolExecutor, only: str | None = None
 ) -> dict[str, float]:
     """Cluster and print; CPU seconds by part, and documents that fell. only: leave out parts other than this."""
     scope = Scope(tuple(shards), tuple(shard.rows for shard in shards), out, memory)
@@ -227,26 +228,25 @@ def cluster_generated(
     cpu: dict[str, float] = defaultdict(float)
     wall: dict[str, float] = defaultdict(float)
     highest = 0
-    with ProcessPoolExecutor(workers) as pool:
-        for phase in stage.phases(scope):
-            part = PARTS.get(phase.name, "evidence" if phase.name.startswith("similarity") else "layers")
-            if only not in (None, part):
-                break
-            started = time.monotonic()
-            done = list(pool.map(run_task, [phase.folder] * len(phase.tasks), phase.tasks))
-            cpu[part] += sum(seconds for seconds, _, _ in done)
-            wall[part] += time.monotonic() - started
-            peak = max(peak for _, peak, _ in done)
-            highest = max(highest, peak)
-            counts: dict[str, int] = defaultdict(int)
-            for _, _, found in done:
-                for key, amount in found.items():
-                    counts[key] += amount
-            figures = ", ".join(f"{key} {amount:,}" for key, amount in counts.items())
-            print(
-                f"  {phase.name}: {len(done)} tasks, {sum(d[0] for d in done):.2f} CPU s, peak {peak >> 20} MiB; {figures}"
-            )
-            cpu["fell"] += sum(amount for key, amount in counts.items() if key.startswith("lost."))
+    for phase in stage.phases(scope):
+        part = PARTS.get(phase.name, "evidence" if phase.name.startswith("similarity") else "layers")
+        if only not in (None, part):
+            break
+        started = time.monotonic()
+        done = list(pool.map(run_task, [phase.folder] * len(phase.tasks), phase.tasks))
+        cpu[part] += sum(seconds for seconds, _, _ in done)
+        wall[part] += time.monotonic() - started
+        peak = max(peak for _, peak, _ in done)
+        highest = max(highest, peak)
+        counts: dict[str, int] = defaultdict(int)
+        for _, _, found in done:
+            for key, amount in found.items():
+                counts[key] += amount
+        figures = ", ".join(f"{key} {amount:,}" for key, amount in counts.items())
+        print(
+            f"  {phase.name}: {len(done)} tasks, {sum(d[0] for d in done):.2f} CPU s, peak {peak >> 20} MiB; {figures}"
+        )
+        cpu["fell"] += sum(amount for key, amount in counts.items() if key.startswith("lost."))
     for part, seconds in wall.items():
         print(f"  {part}: {cpu[part]:.2f} CPU s, {documents / cpu[part] / 1e6:.2f} M documents a CPU second; ", end="")
         print(f"{seconds:.1f} s by the clock, {documents / seconds / 1e6:.2f} M documents/s")
@@ -269,7 +269,8 @@ def time_clusters(documents: int, every: int, memory: int, workers: int) -> None
         shards = write_generated(stage, folder, documents, every)
         warm_up(stage, folder, memory)
         describe(stage, documents, every, memory, workers)
-        cluster_generated(stage, shards, f"{folder}/out", memory, workers)
+        with ProcessPoolExecutor(workers) as pool:
+            cluster_generated(stage, shards, f"{folder}/out", memory, pool)
     finally:
         shutil.rmtree(folder)
 
@@ -283,21 +284,23 @@ def compare_with_datatrove(documents: int, every: int, memory: int, files: int) 
         theirs, removed = run_datatrove(stage, f"{folder}/datatrove", documents, every, files)
         print(f"datatrove, stages 2 and 3, {files} signature files a band: {theirs:.1f} CPU s, {removed:,} removed")
         warm_up(stage, folder, memory)
-        for some, times in ((memory, 3), (memory // 8, 3)):
-            describe(stage, documents, every, some, 1)
-            found = []
-            for _ in range(times):
-                found.append(cluster_generated(stage, shards, f"{folder}/out", some, 1, "LSH and clustering"))
-                shutil.rmtree(f"{folder}/out")
-            assert {int(cpu["fell"]) for cpu in found} == {removed}, "not the same documents fell"
-            mine = sorted(cpu["LSH and clustering"] for cpu in found)
-            print(
-                f"  ours {', '.join(f'{seconds:.2f}' for seconds in mine)} CPU s, the same {removed:,} removed: ",
-                end="",
-            )
-            print(f"{theirs / mine[1]:.0f} times as fast (median), {theirs / mine[-1]:.0f} to {theirs / mine[0]:.0f}")
-        describe(stage, documents, every, memory, 1)
-        cpu = cluster_generated(stage, shards, f"{folder}/out", memory, 1)
+        with ProcessPoolExecutor(1) as pool:
+            for some in (memory, memory // 8):
+                describe(stage, documents, every, some, 1)
+                found = []
+                for _ in range(RUNS):
+                    found.append(cluster_generated(stage, shards, f"{folder}/out", some, pool, "LSH and clustering"))
+                    shutil.rmtree(f"{folder}/out")
+                assert {int(cpu["fell"]) for cpu in found} == {removed}, "not the same documents fell"
+                mine = sorted(cpu["LSH and clustering"] for cpu in found)
+                print(
+                    f"  ours {', '.join(f'{seconds:.2f}' for seconds in mine)} CPU s, the same {removed:,} removed: ",
+                    end="",
+                )
+                ratios = [theirs / seconds for seconds in mine]
+                print(f"{ratios[RUNS // 2]:.0f} times as fast (median), {ratios[-1]:.0f} to {ratios[0]:.0f}")
+            describe(stage, documents, every, memory, 1)
+            cpu = cluster_generated(stage, shards, f"{folder}/out", memory, pool)
         every_part = sum(seconds for part, seconds in cpu.items() if part != "fell")
         print(f"  with evidence and layers, which datatrove does not write: {theirs / every_part:.0f} times as fast")
     finally:

@@ -18,9 +18,11 @@ from gristmill.errors import UserError
 from gristmill.sources.code import Code
 from gristmill.sources.code_headers import without_header
 from gristmill.sources.code_languages import is_generated, is_minified, is_vendored, language
+from gristmill.sources.licence_heads import from_head
 from gristmill.sources.licence_metadata import from_metadata
+from gristmill.sources.licence_names import known
 from gristmill.sources.licence_sets import allowed, licence_set
-from gristmill.sources.licence_texts import from_head, from_text, is_licence_file, known
+from gristmill.sources.licence_texts import from_text, is_licence_file
 from gristmill.stage import InputFile
 from tests.sources.archives import read
 
@@ -96,11 +98,72 @@ def test_several_licences_must_all_be_allowed_unless_any_will_do(tmp_path: Path)
     tree = {
         "r/LICENSE": APACHE,
         "r/PKG-INFO": "License: GPLv3\n",
-        "r/LICENSES/GPL-3.0-only.txt": GPL_HEADER,
+        "r/COPYING.GPL": GPL_HEADER,
         "r/a.py": BODY,
     }
     assert outcomes(files(tmp_path, tree))["r/a.py"] == "code.licence"
     assert outcomes(files(tmp_path, tree, several="any"))["r/a.py"] == "kept"
+
+
+MIT = """\
+Permission is hereby granted, free of charge, to any person obtaining a copy of this software and
+associated documentation files (the "Software"), to deal in the Software without restriction,
+including without limitation the rights to use, copy, modify, merge, publish, distribute,
+sublicense, and/or sell copies of the Software, and to permit persons to whom the Software is
+furnished to do so, subject to the following conditions:
+
+The above copyright notice and this permission notice shall be included in all copies or substantial
+portions of the Software.
+
+THE SOFTWARE IS PROVIDED "AS IS", WITHOUT WARRANTY OF ANY KIND, EXPRESS OR IMPLIED, INCLUDING BUT
+NOT LIMITED TO THE WARRANTIES OF MERCHANTABILITY, FITNESS FOR A PARTICULAR PURPOSE AND
+NONINFRINGEMENT. IN NO EVENT SHALL THE AUTHORS OR COPYRIGHT HOLDERS BE LIABLE FOR ANY CLAIM, DAMAGES
+OR OTHER LIABILITY, WHETHER IN AN ACTION OF CONTRACT, TORT OR OTHERWISE, ARISING FROM, OUT OF OR IN
+CONNECTION WITH THE SOFTWARE OR THE USE OR OTHER DEALINGS IN THE SOFTWARE.
+"""
+
+
+def test_a_licence_text_at_the_top_of_a_file_holds_for_it_and_one_in_its_code_does_not(tmp_path: Path) -> None:
+    comment = "".join(f"# {line}\n" for line in MIT.split("\n"))
+    tree = {
+        "r/COPYING": "Under the GPL.\n",
+        "r/a.py": comment + BODY,
+        "r/b.py": 'import os\nTEXT = r"""' + MIT + '"""\n' + BODY,
+    }
+    found = outcomes(files(tmp_path, tree))
+    assert (found["r/a.py"], found["r/b.py"]) == ("kept", "code.licence")
+
+
+def test_what_a_text_says_of_single_files_holds_for_them_alone(tmp_path: Path) -> None:
+    tree = {"r/LICENSE": MIT + "\nThe script tool.py is under the GPL.\n", "r/a.py": BODY, "r/tool.py": BODY}
+    found = outcomes(files(tmp_path, tree))
+    assert (found["r/a.py"], found["r/tool.py"]) == ("kept", "code.licence")
+
+
+@pytest.mark.parametrize(
+    ("text", "decision"),
+    [
+        (MIT + "\nThe pictures are under another licence.\n" * 20, "kept"),
+        (MIT + "\nSome parts are under the GNU General Public License.\n" * 20, "code.licence"),
+        (MIT + "\nCommercial use needs our consent.\n" * 20, "code.unrecognised_licence"),
+        ("Dual licensed under the MIT and GPL licenses.\n", "kept"),
+        ("Alternatively under the GPL, as it runs on BSD.\n", "code.licence"),
+        ("You may use this for what you like, as we say.\n" * 60 + MIT, "code.unrecognised_licence"),
+    ],
+)
+def test_licence_files_that_say_other_things_too(text: str, decision: str, tmp_path: Path) -> None:
+    assert outcomes(files(tmp_path, {"r/LICENSE": text, "r/a.py": BODY}))["r/a.py"] == decision
+
+
+def test_texts_of_other_things_do_not_stand_for_the_folder(tmp_path: Path) -> None:
+    tree = {"r/COPYING": "Under the GPL.\n", "r/sub/LICENSE-picocli.md": APACHE, "r/sub/a.py": BODY}
+    assert outcomes(files(tmp_path, tree))["r/sub/a.py"] == "code.licence"
+
+
+def test_a_readme_speaks_where_nothing_else_does(tmp_path: Path) -> None:
+    tree = {"r/README.md": f"# A tool\n\n## License\n\n{MIT}", "r/a.py": BODY}
+    assert outcomes(files(tmp_path, tree))["r/a.py"] == "kept"
+    assert outcomes(files(tmp_path, tree | {"r/COPYING": "Under the GPL.\n"}))["r/a.py"] == "code.licence"
 
 
 @pytest.mark.parametrize(

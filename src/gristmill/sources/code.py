@@ -21,8 +21,10 @@ from gristmill.errors import UserError
 from gristmill.sources.code_headers import without_header
 from gristmill.sources.code_languages import extension, is_built, is_generated, is_minified, is_vendored, language
 from gristmill.sources.fields import find, well_formed
+from gristmill.sources.licence_heads import from_head
+from gristmill.sources.licence_names import known
 from gristmill.sources.licence_sets import SetName, licence_set
-from gristmill.sources.licence_texts import Evidence, is_licence_file, known
+from gristmill.sources.licence_texts import Evidence, is_licence_file
 from gristmill.sources.licence_tree import LicenceTree, Several, decide, shown
 from gristmill.sources.members import Member, members
 from gristmill.sources.rows import rows
@@ -58,9 +60,9 @@ class Code(Source):
         "llama", "a set of licences, or SPDX identifiers", source="LLaMA: Apache, BSD, MIT; The Stack v2: permissive"
     )
     several: Several = setting(
-        "all",
-        "of several licences in one place all must be allowed, or any",
-        source="Common Pile: all; The Stack: any [A]",
+        "main",
+        "of several licences in one place the main one must be allowed and the others permissive, or all allowed, or any",
+        source="LLaMA: one a repository [U]; Common Pile, The Stack v2: all; v1: any [A]",
     )
     unlicensed: Literal["drop", "keep"] = setting(
         "drop", "files for which no licence is found", source="The Stack v1: dropped; v2: kept [C]"
@@ -183,7 +185,7 @@ class Code(Source):
         except UnicodeDecodeError:
             text = member.data.decode("cp1252", "replace")
             record.metadata["encoding"] = "cp1252"
-        return self._text(record, path, text, tree.evidence(member.name, text[:3000]))
+        return self._text(record, path, text, tree.evidence(member.name, text))
 
     def _text(self, record: Record, path: str, text: str, evidence: list[Evidence]) -> Record:
         name = language(path, text)
@@ -238,7 +240,8 @@ class Code(Source):
         record.metadata = {"repository": repository if isinstance(repository, str) else None, "path": path}
         if len(text.encode("utf-8", "replace")) > self.max_file_bytes:
             return record.end(Outcome.DROPPED, f"{self.kind}.too_large")
-        return self._text(record, path, text, _stated(values, self.columns.licences))
+        own = from_head(path, text)
+        return self._text(record, path, text, [own] if own else _stated(values, self.columns.licences))
 
 
 def _stated(values: dict[str, Any], columns: Iterable[str]) -> list[Evidence]:

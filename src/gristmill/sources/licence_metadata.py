@@ -10,8 +10,9 @@ import tomllib
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from gristmill.sources.licence_names import known
 from gristmill.sources.licence_sets import licences_in
-from gristmill.sources.licence_texts import Evidence, known
+from gristmill.sources.licence_texts import Evidence
 
 _CLASSIFIER = re.compile(r"License\s*::\s*(?:OSI Approved\s*::\s*)?([^\"'\n]{2,80})")
 _SETUP_PY = re.compile(r"\blicense\s*=\s*[\"']([^\"'\n]{2,80})[\"']")
