@@ -156,10 +156,33 @@ def test_a_citation_that_begins_a_paragraph_joins_it_to_nothing(tmp_path: Path) 
         ("Ca<sup>2+</sup>, SO<sub>4</sub><sup>2-</sup>, x<sub>1</sub>", "Ca^2+, SO4^2-, x_1"),
         ("p &lt; 0.05<sup>**</sup>, Prism<sup>®</sup>, the 3<sup>rd</sup>", "p < 0.05**, Prism®, the 3rd"),
         ("immuno\u00adsuppressants, \u200bvalues", "immunosuppressants, values"),
+        (
+            "at 38<sup>o</sup>C or 100 <sup>o</sup>F, the 1<sup>o</sup>, n<sup>o</sup>",
+            "at 38°C or 100 °F, the 1^o, n^o",
+        ),
+        ("the 1<sup>º</sup> and 2<sup>ª</sup>", "the 1º and 2ª"),
     ],
 )
 def test_raised_and_lowered_signs(tmp_path: Path, before: str, after: str) -> None:
     assert body_text(tmp_path, f"<p>{before}</p>") == after
+
+
+def test_lines_that_begin_at_every_element_put_no_spaces_into_brackets_or_before_indices(tmp_path: Path) -> None:
+    before = (
+        "Rye (\n  <italic>Secale</italic>\n  ) [\n<xref ref-type='fig'>Figure 1</xref>\n] at V\n  <sub>pv</sub>\n"
+        "and (b\n  <sub>\n    <italic>i</italic>\n  </sub>) and ( so )."
+    )
+    assert body_text(tmp_path, f"<p>{before}</p>") == "Rye (Secale) [Figure 1] at V_pv and (b_i) and ( so )."
+
+
+def test_the_plain_abstract_comes_before_key_points(tmp_path: Path) -> None:
+    key_points = '<abstract abstract-type="key-points"><p>Wait longer.</p></abstract>'
+    both = article().replace(b"<abstract>", key_points.encode() + b"<abstract>")
+    alone = article().replace(b"<abstract>", b'<abstract abstract-type="key-points">')
+    for data in (both, alone):
+        text = only(tmp_path, data).text or ""
+        assert "## Abstract\n\nWe measure." in text
+        assert "Wait longer" not in text
 
 
 @pytest.mark.parametrize(
@@ -289,6 +312,7 @@ def test_hostile_markup_takes_time_in_its_size(tmp_path: Path) -> None:
         "<sup></sup>" * many + "<sub>2</sub>" * many,
         floats,
         "(" * many,
+        "\n " * many * 5 + "a" + "\n<sub></sub>" * many,
         bibr("(" * many) + ")",
     )
     for inside in hostile:

@@ -263,8 +263,9 @@ def _first(element: Element | None, path: str) -> Element | None:
 
 
 def _abstract(meta: Element | None) -> Element | None:
-    """The first abstract in words."""
-    found = meta.iterfind("{*}abstract") if meta is not None else ()
+    """The first abstract in words; key points and summaries for other readers only where there is no plain one."""
+    found = list(meta.iterfind("{*}abstract")) if meta is not None else []
+    found.sort(key=lambda one: one.get("abstract-type") is not None)
     return next((one for one in found if one.get("abstract-type") not in _NO_ABSTRACT), None)
 
 

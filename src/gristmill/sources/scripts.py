@@ -23,6 +23,7 @@ _ALONE = frozenset(("C", "H", "N", "O", "F"))  # of the elements of one letter, 
 _RUN = re.compile(r"[A-Za-z\d()\[\]_]*$")
 _FORMULA = re.compile(r"(?:[nx]|\d+)?(?:[(\[]*[A-Z][a-z]?\d*(?:[)\]]\d*)*)+")
 _FIRST_ATOM = re.compile(r"(?<![A-Za-z\d])([KPSVBWYU])_(\d+)(?=[A-Z])")
+_DEGREES = re.compile(r"(?<=\d)( ?)\^o ?(?=[CF]\b)")
 _SYMBOL = re.compile(r"[A-Z][a-z]?")
 _COUNT = re.compile(r"\d+(?:[-–]\d+)?")
 LOOKS_BACK = 24  # characters of the text before a sign that decide how it is written
@@ -36,6 +37,8 @@ def superscript(text: str, before: str) -> str:
     bare = text.strip()
     if not _WORDS.search(bare):
         return text
+    if bare in ("º", "ª"):  # raised as they are
+        return bare + _space_behind(text)
     if not before.strip() and (" " in bare or bare[0] == "("):
         return text  # a remark in small letters, raised above nothing
     mark = "" if before[-1:].isdigit() and _ORDINAL.fullmatch(bare) else "^"
@@ -61,12 +64,16 @@ def is_chemical(before: str) -> bool:
 
 
 def with_formulas(text: str) -> str:
-    """Numbers behind the first element of a formula, whose letter alone could have been a variable's: K_2O → K2O."""
-    return _FIRST_ATOM.sub(r"\1\2", text) if "_" in text else text
+    """Numbers behind the first element of a formula, whose letter alone could have been a variable's: K_2O → K2O.
+    Degrees written with a raised o: 38^oC → 38°C."""
+    text = _FIRST_ATOM.sub(r"\1\2", text) if "_" in text else text
+    return _DEGREES.sub(r"\1°", text) if "^o" in text else text
 
 
 def _space_behind(text: str) -> str:
-    return " " if text[-1].isspace() else ""
+    """The space that ends a text; the end of a line stays one, as it is no space in front of a bracket."""
+    behind = text[len(text.rstrip()) :]
+    return "\n" if "\n" in behind else behind[:1] and " "
 
 
 def _grouped(bare: str) -> str:

@@ -18,6 +18,7 @@ from typing import Any, Literal
 from lxml import etree
 
 from gristmill.sources.scripts import LOOKS_BACK, subscript, superscript, with_formulas
+from gristmill.sources.xml_line_ends import without_ends_in_brackets, without_last_end
 from gristmill.sources.xml_tables import TableRows, spans
 
 Element = Any  # lxml.etree._Element
@@ -245,6 +246,8 @@ class _Writer:
 
     def open_script(self, kind: Kind) -> None:
         """A script right behind another of its kind goes on with it."""
+        if kind == "sub" and self.current:  # it belongs to what is before it, wherever the line ends
+            self.current[-1] = without_last_end(self.current[-1])
         before, begin, end, text = self.script
         if before == kind and end == len(self.current) and len(text) < _LONGEST_SCRIPT:
             del self.current[begin:]
@@ -313,8 +316,9 @@ class _Writer:
 
 
 def _clean(text: str) -> str:
-    """Without what nobody sees: soft hyphens, spaces of no width, control characters."""
-    return with_formulas(_UNSEEN.sub("", text) if _UNSEEN.search(text) else text)
+    """Without what nobody sees: soft hyphens, spaces of no width, control characters, lines that end inside brackets."""
+    text = _UNSEEN.sub("", text) if _UNSEEN.search(text) else text
+    return with_formulas(without_ends_in_brackets(text))
 
 
 def _markers(element: Element) -> Callable[[], str]:
