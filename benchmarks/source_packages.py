@@ -68,9 +68,10 @@ class NoRegistry(Exception):
 # -- Debian ------------------------------------------------------------------------------------------------------------
 
 
-def fetch_debian(names: Iterable[str], folder: Path) -> None:
+def fetch_debian(names: Iterable[str], folder: Path, timeout: int = 300) -> None:
     """Downloads source packages with apt's own keys and mirror, but with lists and caches inside the folder, so that the
-    system's stay as they are. Packages that the mirror lacks are left out. Raises NoRegistry."""
+    system's stay as they are. Packages that the mirror lacks are left out. timeout: seconds for each call of apt. Raises
+    NoRegistry."""
     names = [name for name in names if _debian_package(name, folder) is None]
     if not names:
         return
@@ -89,15 +90,16 @@ def fetch_debian(names: Iterable[str], folder: Path) -> None:
     }
     apt_get = ["apt-get", "-qq", *(word for key, value in options.items() for word in ("-o", f"{key}={value}"))]
     if not any((apt / "lists").glob("*_Sources*")):
-        _run([*apt_get, "update"], folder, timeout=300)
+        _run([*apt_get, "update"], folder, timeout=timeout)
     for at in range(0, len(names), 20):  # one name that is unknown spoils a whole call
         part = names[at : at + 20]
-        if not _run([*apt_get, "source", "--download-only", "--only-source", *part], folder, timeout=900, fails=True):
+        if not _run(
+            [*apt_get, "source", "--download-only", "--only-source", *part], folder, timeout=3 * timeout, fails=True
+        ):
             for name in part:
                 if not list(folder.glob(f"{name}_*.dsc")):
-                    _run(
-                        [*apt_get, "source", "--download-only", "--only-source", name], folder, timeout=300, fails=True
-                    )
+                    one = [*apt_get, "source", "--download-only", "--only-source", name]
+                    _run(one, folder, timeout=timeout, fails=True)
 
 
 def _deb_src() -> str:
@@ -139,24 +141,25 @@ def _debian_package(name: str, folder: Path) -> Package | None:
 # -- PyPI, npm -----------------------------------------------------------------------------------------------------------
 
 
-def fetch_pypi(names: Iterable[str], folder: Path) -> None:
-    """Source distributions by pip. Those that cannot be had are left out."""
+def fetch_pypi(names: Iterable[str], folder: Path, timeout: int = 300) -> None:
+    """Source distributions by pip, each in so many seconds. Those that cannot be had are left out. Raises NoRegistry."""
     folder.mkdir(parents=True, exist_ok=True)
     for name in names:
         if _archive(name, folder) is None:
             _run(
                 ["python3", "-m", "pip", "download", "-q", "--no-deps", "--no-binary", ":all:", name],
                 folder,
-                timeout=300,
+                timeout=timeout,
                 fails=True,
             )
 
 
-def fetch_npm(names: Iterable[str], folder: Path) -> None:
+def fetch_npm(names: Iterable[str], folder: Path, timeout: int = 300) -> None:
+    """Packages by npm, as for PyPI."""
     folder.mkdir(parents=True, exist_ok=True)
     for name in names:
         if _archive(name, folder) is None:
-            _run(["npm", "pack", "--silent", name], folder, timeout=300, fails=True)
+            _run(["npm", "pack", "--silent", name], folder, timeout=timeout, fails=True)
 
 
 def known_packages(kinds: dict[str, str], folder: Path) -> list[Package]:

@@ -175,6 +175,11 @@ def test_a_readme_speaks_where_nothing_else_does(tmp_path: Path) -> None:
             "GPL-1.0-or-later",
         ),
         (" * under the terms of version 2.1 of the GNU Lesser General Public\n * License", "LGPL-2.0-or-later"),
+        (
+            " * modify it under the terms of either:\n *\n *   * the GNU Lesser General\n * Public License",
+            "LGPL-2.0-or-later",
+        ),
+        (" * This file may be redistributed under the terms of the GNU Public\n * License.", "GPL-1.0-or-later"),
         ("// This Source Code Form is subject to the terms of the Mozilla Public\n// License, v. 2.0.", "MPL-2.0"),
         ("# Unlike programs under other terms, this compares with GNU tools.", None),
     ],
@@ -182,6 +187,13 @@ def test_a_readme_speaks_where_nothing_else_does(tmp_path: Path) -> None:
 def test_a_notice_in_a_file_counts_before_the_licence_around_it(notice: str, spdx: str | None) -> None:
     found = from_head("a.py", notice + "\n" + BODY)
     assert (found and found.licences) == (spdx and (spdx,))
+
+
+def test_lines_of_a_licence_that_begin_with_authors_stay() -> None:
+    terms = MIT.replace("AUTHORS OR COPYRIGHT", "\nAUTHORS OR COPYRIGHT")
+    found = from_head("a.c", "/* a.c\n\n   Author: Ann\n\n" + terms + "\n*/\nint a;\n")
+    assert found is not None
+    assert found.licences == ("MIT",)
 
 
 def test_sets_and_own_lists() -> None:

@@ -53,7 +53,7 @@ class Code(Source):
     """Files of repositories whose licence is allowed."""
 
     kind = "code"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     suffixes: ClassVar[tuple[str, ...]] = ("",)
 
     allow: SetName | tuple[str, ...] = setting(

@@ -10,8 +10,9 @@ from gristmill.sources.licence_texts import Evidence, choice_in, offers_choice, 
 _MOST = 6000  # characters of a file that are looked at
 _HEAD = re.compile(r"SPDX-License-Identifier:\s*([A-Za-z0-9 .+()\-:]{2,300}?)\s*(?:\*/|-->|\*\)|#}|\r|\n|$)")
 _COPYLEFT = re.compile(
-    r"(?:terms of|under|subject to|licensed under) (?:either )?(?:the (?:terms of )?)?(?:the )?(?:version \d\S* of )?(?:the )?"
-    r"(?:(GNU)(?: (Lesser|Library|Affero))? General Public|(Mozilla) Public|(Eclipse) Public) Licen[cs]e",
+    r"(?:terms of|under|subject to|licensed under) (?:either:?(?: (?:[*-]|\(?[a1]\)))? )?"
+    r"(?:the (?:terms of )?)?(?:the )?(?:version \d\S* of )?(?:the )?"
+    r"(?:(GNU)(?: (Lesser|Library|Affero))?(?: General)? Public|(Mozilla) Public|(Eclipse) Public) Licen[cs]e",
     re.I,
 )
 _COPYLEFT_SHORT = re.compile(
@@ -42,7 +43,7 @@ _BLOCKS = {
     "=begin": "=end",
     "=pod": "=cut",
 }
-_OWNER = re.compile(r"^\W*(?:copyright\b.{0,30}\d{4}|\(c\) *\d{4}|©|author).*$", re.M | re.I)
+_OWNER = re.compile(r"^\W*(?:copyright\b.{0,30}\d{4}|\(c\) *\d{4}|©|authors?\s*:).*$", re.M | re.I)
 
 
 def from_head(path: str, text: str) -> Evidence | None:
