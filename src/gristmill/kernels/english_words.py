@@ -24,6 +24,7 @@ from gristmill.kernels.code_points import (
     trait,
 )
 from gristmill.kernels.leaf import leaf
+from gristmill.kernels.steps import step_back
 from gristmill.kernels.text import Texts
 from gristmill.kernels.word_hash import HASH_BASE, mix
 from gristmill.kernels.words import BEGINS_ALPHANUMERIC, FULL_STOP, code_point_flags, collect, describe, space_after
@@ -80,15 +81,6 @@ def _entry_at(data, at, end, blocks, traits):
         return np.int64(0), np.int64(0)
     code, _ = decode(data, at, end)
     return code, trait(blocks, traits, code)
-
-
-@leaf
-def _before(data, start, at):
-    """Where the code point begins that ends at `at`."""
-    at -= 1
-    while at > start and data[at] & 0xC0 == 0x80:
-        at -= 1
-    return at
 
 
 @leaf
@@ -162,11 +154,11 @@ def _unit(data, start, end):
 @leaf
 def _ending(data, start, end, blocks, traits):
     """Where the mark begins that is split off the end of data[start:end]; `end` when there is none."""
-    last = _before(data, start, end)
+    last = step_back(data, end, start)
     if last == start:
         return end
     code, entry = _entry_at(data, last, end, blocks, traits)
-    previous_at = _before(data, start, last)
+    previous_at = step_back(data, last, start)
     previous, previous_entry = _entry_at(data, previous_at, last, blocks, traits)
     if code == FULL_STOP:
         if previous == FULL_STOP:
@@ -176,7 +168,7 @@ def _ending(data, start, end, blocks, traits):
         splits = previous_entry & (DIGIT | LOWER) != 0 or _is_quote(previous)
         splits |= previous == 0x25 or previous == 0x2B or previous == 0x2D or previous == 0x29 or previous == 0x5D
         if not splits and previous_entry & UPPER and previous_at > start:
-            _, second = _entry_at(data, _before(data, start, previous_at), previous_at, blocks, traits)
+            _, second = _entry_at(data, step_back(data, previous_at, start), previous_at, blocks, traits)
             splits = second & UPPER != 0
         return last if splits and not _keeps_its_stop(data, start, end, blocks, traits) else end
     if _is_mark(code, entry, AT_END):
@@ -224,7 +216,7 @@ def _separator_end(data, at, start, end, blocks, traits):
         return at
     before, before_entry = np.int64(0), np.int64(0)
     if at > start:
-        before, before_entry = _entry_at(data, _before(data, start, at), at, blocks, traits)
+        before, before_entry = _entry_at(data, step_back(data, at, start), at, blocks, traits)
     beyond, beyond_entry = _entry_at(data, after, end, blocks, traits)
     if code == FULL_STOP:
         if beyond == FULL_STOP:

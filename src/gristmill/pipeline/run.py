@@ -44,7 +44,13 @@ def run_plan(plan: Plan, executor: LocalExecutor, display: Display | None = None
     """Run what is missing. `only` restricts to one stage (by node name or stage name) and what it needs."""
     result = RunResult(plan)
     with lock_root(plan.recipe.root):
-        _Run(plan, executor, display or Quiet(), result).everything(_selection(plan, only))
+        run = _Run(plan, executor, display or Quiet(), result)
+        try:
+            run.everything(_selection(plan, only))
+        except BaseException:  # interrupted, most likely: workers that did not end in time were killed at their files
+            executor.close()
+            run.clear_temporary()
+            raise
     return result
 
 
@@ -71,6 +77,10 @@ class _Run:
             else:
                 break
         self.result.blocked = [n.name for n in todo if n.name not in self.done and n.name not in self.failed]
+
+    def clear_temporary(self) -> None:
+        for node in self.graph.nodes.values():
+            _clear_temporary(node.folder)
 
     def _prepare(self, todo: Sequence[Node]) -> None:
         _clear_temporary(self.graph.recipe.root, below=False)

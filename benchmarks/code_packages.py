@@ -1,6 +1,6 @@
 """Source packages as the source `code` and the filter `code_rules` read them: MB of text a CPU second.
 
-    python benchmarks/code.py --packages FOLDER     # of .tar.gz source packages, as `pip download --no-binary :all:` leaves them
+    python benchmarks/code_packages.py --packages FOLDER     # .tar.gz sources, as `pip download --no-binary :all:` leaves them
 
 The source does more than its peer: licences, vendored and generated files, headers. Its peer is RedPajama v1's step (GitHub part)
 written as a plain Python loop over the same archives: decode, cut the header by its published rule, MD5 for exact duplicates. The
