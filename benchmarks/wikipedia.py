@@ -18,8 +18,11 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
 from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from benchmarks.measure import cpu_seconds
 
 from gristmill import storage
 from gristmill.documents import Record
@@ -43,15 +46,6 @@ def articles(dump: Path) -> list[Record]:
     return [record for record in Wikipedia().records(input_file(dump)) if record.open]
 
 
-def seconds(call: Callable[[], object]) -> float:
-    best = float("inf")
-    for _ in range(ROUNDS):
-        start = time.process_time()
-        call()
-        best = min(best, time.process_time() - start)
-    return best
-
-
 def compare_speed(dump: Path, pages: int) -> None:
     import mwparserfromhell
 
@@ -63,8 +57,8 @@ def compare_speed(dump: Path, pages: int) -> None:
     rules = found[0].hints["wiki"].rules
     ours = theirs = 0.0
     for text in texts:
-        ours += seconds(lambda text=text: clean(text, rules))
-        theirs += seconds(lambda text=text: mwparserfromhell.parse(text).strip_code())
+        ours += cpu_seconds(lambda text=text: clean(text, rules), ROUNDS)
+        theirs += cpu_seconds(lambda text=text: mwparserfromhell.parse(text).strip_code(), ROUNDS)
     megabytes = sum(len(text.encode()) for text in texts) / 1e6
     print(f"{len(texts)} articles, {megabytes:.1f} MB of wikitext")
     print(f"gristmill        {megabytes / ours:6.2f} MB/s  {len(texts) / ours:7.1f} pages/s")
