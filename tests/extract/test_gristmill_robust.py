@@ -187,6 +187,39 @@ def test_a_page_of_fifty_megabytes_is_read_whole():
     assert clean(text)
 
 
+LOADED = """
+import sys
+from gristmill.extract import ExtractSettings, extract
+from gristmill.extract.engines import load_engine
+
+settings = [
+    ExtractSettings(engine="gristmill"),
+    ExtractSettings(engine="gristmill", favour="recall", markup="markdown", links=True, comments=True, tables=False),
+]
+for one in settings:
+    load_engine(one)
+kernels = [
+    value for name, module in sys.modules.items() if name.startswith("gristmill.kernels.html")
+    for value in vars(module).values() if hasattr(value, "signatures")
+]
+assert len(kernels) > 40
+before = [list(kernel.signatures) for kernel in kernels]
+for page in (
+    "<p>", "<p>a</p>", "<title>t</title><h1>t</h1><p>Words, of a text.<p>" * 5000,
+    "<table><tr><th>a<td>b</table><ul><li>a<sup>2</sup></ul><dl><dt>a<dd>b</dl><pre>c</pre><a href=x>y</a><svg>",
+    "<div class='comment'><p>Nice &amp; fine. 漢字</p></div><span class=sr-only>x</span><script><!--<script></script>",
+):
+    for one in settings:
+        extract(page.encode(), one)
+assert [list(kernel.signatures) for kernel in kernels] == before
+"""
+
+
+def test_loading_the_engine_compiles_all_that_pages_need():
+    """The time limit of a page covers no compilation."""
+    subprocess.run([sys.executable, "-c", LOADED], check=True)
+
+
 FUZZ = """
 import random, sys
 from fastwarc.warc import ArchiveIterator, WarcRecordType
