@@ -72,8 +72,8 @@ _DECLARED = re.compile(
 )
 _HEADER = re.compile(r"""charset\s*=\s*["']?\s*([\w:.+-]{2,40})""", re.IGNORECASE | re.ASCII)
 _ISO_2022_JP = re.compile(rb"\x1b(?:\$[@B]|\([JI])")
-_UTF16_LE = re.compile(rb"(?:\s\0)*<\0[!?a-zA-Z]\0")
-_UTF16_BE = re.compile(rb"(?:\0\s)*\0<\0[!?a-zA-Z]")
+_UTF16_LE = re.compile(rb"(?:\s\0){0,2048}<\0[!?a-zA-Z]\0")
+_UTF16_BE = re.compile(rb"(?:\0\s){0,2048}\0<\0[!?a-zA-Z]")
 
 
 @dataclass(frozen=True, slots=True)
