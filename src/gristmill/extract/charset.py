@@ -12,6 +12,7 @@ from __future__ import annotations
 import codecs
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 PRESCAN = 4096
 """Bytes searched for a declaration; the HTML standard says 1,024, pages in the wild need more."""
@@ -81,35 +82,50 @@ _UTF16_LABEL = re.compile("utf-16|unicode$|ucs-2$|iso-10646-ucs-2$|csunicode$|un
 _UTF16_BE = re.compile(rb"(?:\0\s){0,2048}\0<\0[!?a-zA-Z]")
 
 
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """A page as text."""
+
+    text: str
+    codec: str  # Python's name of the codec that read it
+    utf8: bytes | None = None  # the payload, where that is the text in UTF-8
+
+
 def decode(payload: bytes, content_type: str | None = None) -> tuple[str, str]:
     """The text and the name of the Python codec that read it.
 
     Never raises; undecodable bytes become U+FFFD, NULs and the byte order mark go.
     """
-    text, codec = _decode(payload, content_type)
+    page = decode_page(payload, content_type)
+    return page.text, page.codec
+
+
+def decode_page(payload: bytes, content_type: str | None = None) -> Decoded:
+    """`decode` for readers of UTF-8, who can spare themselves the way back."""
+    page = _decode(payload, content_type)
     if b"\0" in payload:  # in the bytes, because looking for NUL in a wide string is slow
-        text = text.replace("\0", "")
-    return text, codec
+        return Decoded(page.text.replace("\0", ""), page.codec)
+    return page
 
 
-def _decode(payload: bytes, content_type: str | None) -> tuple[str, str]:
+def _decode(payload: bytes, content_type: str | None) -> Decoded:
     for bom, codec in _BOMS:
         if payload.startswith(bom):
-            return _read(payload[len(bom) :], codec), codec
+            return Decoded(_read(payload[len(bom) :], codec), codec)
     if bare := _bare_utf16(payload, content_type):
-        return _read(payload, bare), bare
+        return Decoded(_read(payload, bare), bare)
     if payload.isascii():
         if b"\x1b" in payload and _ISO_2022_JP.search(payload):
-            return _read(payload, "iso2022_jp_ext"), "iso2022_jp_ext"
-        return payload.decode("ascii"), "ascii"
+            return Decoded(_read(payload, "iso2022_jp_ext"), "iso2022_jp_ext")
+        return Decoded(payload.decode("ascii"), "ascii", payload)
     try:
-        return payload.decode("utf-8"), "utf-8"
+        return Decoded(payload.decode("utf-8"), "utf-8", payload)
     except UnicodeDecodeError:
         pass
     nearly = _read(payload, "utf-8")
     if _damage(nearly)[1] <= TOLERATED_UTF8:
-        return nearly, "utf-8"
-    return _most_credible(payload, content_type)
+        return Decoded(nearly, "utf-8")
+    return Decoded(*_most_credible(payload, content_type))
 
 
 def _read(payload: bytes, codec: str) -> str:
