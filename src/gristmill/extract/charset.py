@@ -11,6 +11,7 @@ from __future__ import annotations
 import codecs
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 PRESCAN = 4096
 """Bytes searched for a declaration; the HTML standard says 1,024, pages in the wild need more."""
@@ -71,8 +72,17 @@ _DECLARED = re.compile(
 )
 _HEADER = re.compile(r"""charset\s*=\s*["']?\s*([\w:.+-]{2,40})""", re.IGNORECASE | re.ASCII)
 _ISO_2022_JP = re.compile(rb"\x1b(?:\$[@B]|\([JI])")
-_UTF16_LE = re.compile(rb"(?:\s\0)*<\0[!?a-zA-Z]\0")
-_UTF16_BE = re.compile(rb"(?:\0\s)*\0<\0[!?a-zA-Z]")
+_UTF16_LE = re.compile(rb"(?:\s\0){0,2048}<\0[!?a-zA-Z]\0")
+_UTF16_BE = re.compile(rb"(?:\0\s){0,2048}\0<\0[!?a-zA-Z]")
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """A page as text."""
+
+    text: str
+    codec: str  # Python's name of the codec that read it
+    utf8: bytes | None = None  # the payload, where that is the text in UTF-8
 
 
 def decode(payload: bytes, content_type: str | None = None) -> tuple[str, str]:
@@ -80,31 +90,37 @@ def decode(payload: bytes, content_type: str | None = None) -> tuple[str, str]:
 
     Never raises; undecodable bytes become U+FFFD, NULs and the byte order mark go.
     """
-    text, codec = _decode(payload, content_type)
+    page = decode_page(payload, content_type)
+    return page.text, page.codec
+
+
+def decode_page(payload: bytes, content_type: str | None = None) -> Decoded:
+    """`decode` for readers of UTF-8, who can spare themselves the way back."""
+    page = _decode(payload, content_type)
     if b"\0" in payload:  # in the bytes, because looking for NUL in a wide string is slow
-        text = text.replace("\0", "")
-    return text, codec
+        return Decoded(page.text.replace("\0", ""), page.codec)
+    return page
 
 
-def _decode(payload: bytes, content_type: str | None) -> tuple[str, str]:
+def _decode(payload: bytes, content_type: str | None) -> Decoded:
     for bom, codec in _BOMS:
         if payload.startswith(bom):
-            return payload[len(bom) :].decode(codec, "replace"), codec
+            return Decoded(payload[len(bom) :].decode(codec, "replace"), codec)
     if bare := _bare_utf16(payload):
-        return payload.decode(bare, "replace"), bare
+        return Decoded(payload.decode(bare, "replace"), bare)
     if payload.isascii():
         if b"\x1b" in payload and _ISO_2022_JP.search(payload):
-            return payload.decode("iso2022_jp_ext", "replace"), "iso2022_jp_ext"
-        return payload.decode("ascii"), "ascii"
+            return Decoded(payload.decode("iso2022_jp_ext", "replace"), "iso2022_jp_ext")
+        return Decoded(payload.decode("ascii"), "ascii", payload)
     try:
-        return payload.decode("utf-8"), "utf-8"
+        return Decoded(payload.decode("utf-8"), "utf-8", payload)
     except UnicodeDecodeError:
         pass
     nearly = payload.decode("utf-8", "replace")
     if _damage(nearly) <= TOLERATED_UTF8:
         # crawlers cut payloads at a limit, inside a character as often as not
-        return (nearly[:-1] if _ends_inside_a_character(payload) else nearly), "utf-8"
-    return _most_credible(payload, content_type)
+        return Decoded(nearly[:-1] if _ends_inside_a_character(payload) else nearly, "utf-8")
+    return Decoded(*_most_credible(payload, content_type))
 
 
 def _bare_utf16(payload: bytes) -> str | None:

@@ -13,7 +13,7 @@ import numpy as np
 
 from gristmill.extract.block_model import shipped_model
 from gristmill.extract.blocks import PageFeatures, probabilities
-from gristmill.extract.engines import EngineText
+from gristmill.extract.engines import EngineText, Utf8Engine
 from gristmill.kernels.html_adopt import adopt
 from gristmill.kernels.html_context import best_threshold
 from gristmill.kernels.html_emit import emit
@@ -36,8 +36,8 @@ def load(settings: ExtractSettings) -> Engine:
     factor = FACTORS[settings.favour]
     markdown = settings.markup == "markdown"
 
-    def run(html: str, url: str | None) -> EngineText:
-        page = PageFeatures(html.encode("utf-8", "replace"), settings.links)
+    def read(html: bytes, url: str | None) -> EngineText:
+        page = PageFeatures(html, settings.links)
         if not len(page.blocks):
             return EngineText("", 0.0)
         p = probabilities(page, model)
@@ -52,7 +52,7 @@ def load(settings: ExtractSettings) -> Engine:
             drop_tables(page.blocks, chosen)
         return EngineText(emit(page.page, chosen, markdown), expected)
 
-    run(
-        "<title>warm</title><p>warm<sup>2</sup><table><tr><td>a<td>b</table>", None
+    read(
+        b"<title>warm</title><p>warm<sup>2</sup><table><tr><td>a<td>b</table>", None
     )  # every kernel, compiled before the clock runs
-    return run
+    return Utf8Engine(read)

@@ -73,6 +73,7 @@ from gristmill.kernels.html_stack import (
     STEPS,
     TITLE_END,
     TITLE_START,
+    UNENDED,
     end_block,
     pop_to,
     push,
@@ -180,8 +181,15 @@ def _end_tag(state, blocks, elements, stack, counts, out, tag):
 
 
 @leaf
-def _behind_raw(data, at, n, name, length, tag):
-    return script_end(data, at, n, name, length) if tag == _SCRIPT else raw_end(data, at, n, name, length)
+def _behind_raw(data, at, n, name, length, tag, state):
+    """Scripts within scripts are believed until one is never ended, so that a page is searched in vain no more than once."""
+    if tag != _SCRIPT or state[UNENDED]:
+        return raw_end(data, at, n, name, length)
+    end, ended = script_end(data, at, n, name, length)
+    if not ended:
+        state[UNENDED] = 1
+        state[STEPS] += n - end
+    return end
 
 
 @leaf
@@ -271,7 +279,7 @@ def _read(data, n, keep_links, out, blocks, elements, hints, state, stack, count
                     _end_tag(state, blocks, elements, stack, counts, out, tag)
                 continue
             if flags & RAW:
-                at = _behind_raw(data, at, n, name, end - name, tag)
+                at = _behind_raw(data, at, n, name, end - name, tag, state)
                 continue
             if tag == _FOREIGN and not self_closing:
                 state[FOREIGN] = 1
@@ -298,7 +306,7 @@ def _read(data, n, keep_links, out, blocks, elements, hints, state, stack, count
             continue
         if flags & RAW:
             start = at
-            at = _behind_raw(data, at, n, name, end - name, tag)
+            at = _behind_raw(data, at, n, name, end - name, tag, state)
             if tag == _TITLE and state[TITLE_END] == 0:
                 state[TITLE_START], state[TITLE_END] = start, at
             continue

@@ -9,7 +9,7 @@ import numpy as np
 from numba import njit
 
 from gristmill.kernels.code_points import decode
-from gristmill.kernels.html_names import step
+from gristmill.kernels.html_names import FNV_START, step
 from gristmill.kernels.html_stack import START, STOP
 from gristmill.kernels.html_text import WEIGHTS
 from gristmill.kernels.leaf import leaf
@@ -26,8 +26,10 @@ SMALL = 7
 _CASELESS = 8  # a letter of a script without capitals
 UNITS_PER_CAPITAL = 18  # as in prose of English and German, so that letters without case are no sign of anything
 
-_FNV_START = np.uint64(14695981039346656037)
 _TITLE_BITS = 8
+MIX = np.uint64(0x9E3779B97F4A7C15)  # an odd number without a pattern: 2^64 over the golden ratio
+MOST_PROBES = 64
+"""Places of the table of twins that are looked at for one block; real pages come to 28, pages made for it to any number."""
 
 
 def _ascii_kinds() -> np.ndarray:
@@ -159,7 +161,7 @@ def _describe(data, start, stop, facts, words, adding):
     """Facts of data[start:stop]; hash of its letters and digits. With `adding`, its words become the title's."""
     n_words = ends = commas = digits = uppers = symbols = in_title = caseless = 0
     unspaced = last = first = 0
-    whole = word = _FNV_START
+    whole = word = FNV_START
     length = pauses = unstopped = 0
     pausing = False  # a space here parts two phrases: the sign before is Thai or Lao
     at = start
@@ -186,12 +188,12 @@ def _describe(data, start, stop, facts, words, adding):
             if loose:
                 unspaced += WEIGHTS[byte]
                 in_title += _end_word(words, word, adding)
-                word, length = _FNV_START, 0
+                word, length = FNV_START, 0
         else:
             if length:
                 n_words += 1
                 in_title += _end_word(words, word, adding)
-                word, length = _FNV_START, 0
+                word, length = FNV_START, 0
             if kind == SENTENCE:
                 ends += 1
             elif kind == COMMA:
@@ -221,6 +223,18 @@ def _describe(data, start, stop, facts, words, adding):
     return whole
 
 
+@leaf
+def place_of_twins(hashes, places, bits, row):
+    """Where the first block with this one's hash stands in `places`, or an empty place; -1 when neither is near."""
+    value = hashes[row]
+    at = np.int64(((value ^ value >> np.uint64(32)) * MIX) >> np.uint64(64 - bits))
+    for _ in range(MOST_PROBES):
+        if places[at] < 0 or hashes[places[at]] == value:
+            return at
+        at = (at + 1) & ((1 << bits) - 1)
+    return np.int64(-1)
+
+
 @njit(cache=True, nogil=True)
 def describe_blocks(text, blocks, title, facts):
     """Fill facts int32 (blocks, FACTS); `title` uint8 holds the page's title."""
@@ -232,19 +246,17 @@ def describe_blocks(text, blocks, title, facts):
     bits = 4
     while (1 << bits) < 2 * rows:
         bits += 1
-    mask = (1 << bits) - 1
     places = np.full(1 << bits, -1, np.int32)
     for row in range(rows):
         hashes[row] = _describe(text, blocks[row, START], blocks[row, STOP], facts[row], words, False)
-        at = np.int64(hashes[row] >> np.uint64(64 - bits))
-        while places[at] >= 0 and hashes[places[at]] != hashes[row]:
-            at = (at + 1) & mask
+        at = place_of_twins(hashes, places, bits, row)
+        if at < 0:
+            facts[row, TWINS] = 1
+            continue
         if places[at] < 0:
             places[at] = row
         facts[places[at], TWINS] += 1  # counted at the first of them
     for row in range(rows):
-        at = np.int64(hashes[row] >> np.uint64(64 - bits))
-        while hashes[places[at]] != hashes[row]:
-            at = (at + 1) & mask
-        if places[at] != row:
+        at = place_of_twins(hashes, places, bits, row)
+        if at >= 0:
             facts[row, TWINS] = facts[places[at], TWINS]

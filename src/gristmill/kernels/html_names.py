@@ -126,14 +126,14 @@ for _hint, _names in _TAG_HINTS.items():
     for _name in _names.split():
         ELEMENT_HINTS[NUMBER[_name]] |= np.uint64(1) << np.uint64(HINTS.index(_hint))
 
-_FNV_START, _FNV_PRIME = np.uint64(14695981039346656037), np.uint64(1099511628211)  # FNV-1a
+FNV_START, FNV_PRIME = np.uint64(14695981039346656037), np.uint64(1099511628211)  # FNV-1a
 
 
 def name_hash(name: str) -> int:
     """FNV-1a of a name's UTF-8 bytes."""
-    value = int(_FNV_START)
+    value = int(FNV_START)
     for byte in name.encode():
-        value = (value ^ byte) * int(_FNV_PRIME) % 2**64
+        value = (value ^ byte) * int(FNV_PRIME) % 2**64
     return value
 
 
@@ -186,7 +186,7 @@ ATTRIBUTE_KEYS, ATTRIBUTE_VALUES = hash_table(ATTRIBUTE, 6)
 @leaf
 def step(value, byte):
     """The hash with one more byte."""
-    return (value ^ np.uint64(byte)) * _FNV_PRIME
+    return (value ^ np.uint64(byte)) * FNV_PRIME
 
 
 @leaf
@@ -204,7 +204,7 @@ def find(keys, values, bits, key):
 @leaf
 def lower_hash(data, start, end):
     """Hash of data[start:end] with ASCII letters made small."""
-    value = _FNV_START
+    value = FNV_START
     for at in range(start, end):
         byte = data[at]
         if 65 <= byte <= 90:
@@ -228,7 +228,7 @@ def element_at(data, start, end):
 def words_hints(data, start, end):
     """Bits of HINTS for the words in a class or id: parted by anything but letters, and where capitals begin."""
     bits = np.uint64(0)
-    value, length = _FNV_START, 0
+    value, length = FNV_START, 0
     small = False  # whether the last letter was small
     for at in range(start, end + 1):
         byte = np.int64(data[at]) if at < end else np.int64(32)
@@ -237,14 +237,14 @@ def words_hints(data, start, end):
             if upper and small:
                 if length > 1:
                     bits |= find(WORD_KEYS, WORD_VALUES, 11, value)
-                value, length = _FNV_START, 0
+                value, length = FNV_START, 0
             value = step(value, byte | 32)
             length += 1
             small = not upper
         else:
             if length > 1:
                 bits |= find(WORD_KEYS, WORD_VALUES, 11, value)
-            value, length, small = _FNV_START, 0, False
+            value, length, small = FNV_START, 0, False
     return bits
 
 

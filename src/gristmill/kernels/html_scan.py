@@ -63,10 +63,10 @@ def _spells(data, at, name, length):
 
 @leaf
 def script_end(data, at, n, name, length):
-    """Where the `</script` of a script stands, from `at` on; n when nowhere.
+    """Where the `</script` of a script stands, from `at` on, n when nowhere; and whether it ends the script.
 
     A script in a comment of its own may write another: in `<!-- write("<script></script>") -->` none ends. Where such a
-    script is never ended, the first `</script` does it.
+    script is never ended, the first `</script` does it, after a search through all of the page.
     """
     first = n
     commented = nested = False
@@ -78,7 +78,7 @@ def script_end(data, at, n, name, length):
                 at += 3  # `<!-->` ends what it begins
             elif data[at + 1] == 47 and _spells(data, at + 2, name, length):
                 if not nested:
-                    return at
+                    return at, True
                 first = min(first, at)
                 nested = False
             elif commented and _spells(data, at + 1, name, length):
@@ -86,7 +86,7 @@ def script_end(data, at, n, name, length):
         elif byte == 45 and commented and data[at + 1] == 45 and data[at + 2] == 62:
             commented = nested = False
         at = at + 1 if commented else next_byte(data, at + 1, n, LESS)
-    return first
+    return first, False
 
 
 @leaf

@@ -76,8 +76,9 @@ LEVEL_FIELDS = 16
     TABLES,
     GROUPS,
     SPAN,  # columns that the cell about to be opened takes
-) = range(27)
-STATE_FIELDS = 27
+    UNENDED,  # 1: a script within a script was never ended
+) = range(28)
+STATE_FIELDS = 28
 
 _UL, _OL, _LI, _TD, _TH, _TR, _TABLE = (NUMBER[name] for name in ("ul", "ol", "li", "td", "th", "tr", "table"))
 _MENU, _DIR, _PRE, _LISTING, _XMP = (NUMBER[name] for name in ("menu", "dir", "pre", "listing", "xmp"))
