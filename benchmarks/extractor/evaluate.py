@@ -42,7 +42,7 @@ def write(sample: Sample, p: np.ndarray, favour: str) -> str:
     """The text the engine would write, given these probabilities."""
     threshold, _ = best_threshold(sample.blocks.blocks, p, FACTORS[favour], LEAST, MOST)
     chosen = p >= threshold
-    adopt(sample.blocks.blocks, p, threshold, chosen)
+    adopt(sample.blocks.blocks, sample.blocks.facts, p, threshold, chosen)
     return tidy(emit(sample.blocks.page, chosen, False), 2)
 
 

@@ -9,8 +9,9 @@ from __future__ import annotations
 import numpy as np
 
 from gristmill.extract.block_model import BlockModel
+from gristmill.kernels.html_alike import GROUPINGS, SUMS, group_blocks, sum_up_groups
 from gristmill.kernels.html_blocks import read_blocks
-from gristmill.kernels.html_context import N_CONTEXT, SUMMARY, fill_context, summarise
+from gristmill.kernels.html_context import N_CONTEXT, SUMMARY, fill_context, summarise, weigh_groups
 from gristmill.kernels.html_facts import FACTS, describe_blocks
 from gristmill.kernels.html_features import (
     N_FEATURES,
@@ -36,10 +37,13 @@ class PageFeatures:
         self.distances = np.empty((count + 1, N_HINTS), np.uint8)
         self.wider, self.depths = np.empty(count, np.int32), np.empty(count, np.int32)
         self.totals = np.empty((rows + 1, TOTALS), np.int64)
+        self.groups, self.sums = np.empty((GROUPINGS, rows), np.int32), np.empty((GROUPINGS, rows, SUMS), np.int64)
         if rows:
             describe_blocks(read.text, read.blocks, read.page[slice(*read.title)], self.facts)
-            surroundings(read.elements, read.hints, self.distances, self.wider, self.depths)
+            surroundings(read.blocks, read.elements, read.hints, self.distances, self.wider, self.depths)
             running_totals(self.blocks, self.facts, read.elements, self.distances, self.totals)
+            group_blocks(read.blocks, read.elements, read.hints, self.groups)
+            sum_up_groups(read.blocks, self.facts, self.groups, self.sums)
 
     def fill(self, low: int, high: int, out: np.ndarray) -> None:
         """First-stage features of blocks [low, high) into float32 rows of `out`."""
@@ -51,6 +55,8 @@ class PageFeatures:
             self.wider,
             self.depths,
             self.totals,
+            self.groups,
+            self.sums,
             low,
             high,
             out,
@@ -60,11 +66,25 @@ class PageFeatures:
         """Before `fill_context`: what the first stage's probabilities say of the page as a whole."""
         self.mass, self.summary = np.empty((len(p) + 1, 2), np.float64), np.empty(SUMMARY, np.float64)
         summarise(self.blocks, self.page.elements, p, self.mass, self.summary)
+        self.weights = np.empty((GROUPINGS, len(p), 3), np.float64)
+        weigh_groups(self.blocks, self.groups, p, self.weights)
 
     def fill_context(self, p: np.ndarray, low: int, high: int, out: np.ndarray) -> None:
         """The second stage's further columns, behind the first's; `p` are the first stage's probabilities."""
         fill_context(
-            self.blocks, self.page.elements, self.wider, p, self.mass, self.summary, low, high, N_FEATURES, out
+            self.blocks,
+            self.page.elements,
+            self.wider,
+            self.groups,
+            self.sums,
+            p,
+            self.mass,
+            self.weights,
+            self.summary,
+            low,
+            high,
+            N_FEATURES,
+            out,
         )
 
     def features(self) -> np.ndarray:

@@ -42,7 +42,7 @@ def load(settings: ExtractSettings) -> Engine:
         p = probabilities(page, model)
         threshold, expected = best_threshold(page.blocks, p, factor, LEAST, MOST)
         chosen = p >= threshold
-        adopt(page.blocks, p, threshold, chosen)
+        adopt(page.blocks, page.facts, p, threshold, chosen)
         if settings.comments:
             add_comments(page.blocks, page.page.elements, page.page.hints, chosen)
         if not settings.tables:

@@ -1,18 +1,24 @@
-"""Blocks that are chosen for the company they are in: code, cells, items, terms and headings in the middle of chosen text.
+"""Blocks that are chosen for the company they are in: code, cells, items, terms and headings in the middle of chosen text. And
+lines that are left out because what they announce was not chosen.
 
-Each is short and says little of itself, so that its probability is low; a reader would miss it all the same.
+Each is short and says little of itself; a reader would miss it, or wonder at it, all the same.
 """
 
 from __future__ import annotations
 
 from numba import njit
 
+from gristmill.kernels.html_facts import LAST, SENTENCE
 from gristmill.kernels.html_rows import LONGEST_CELL, MOST_CELLS
 from gristmill.kernels.html_stack import CELL, GROUP, HEAD, LIST, MARK, PRE, ROW, TERM, UNITS
 from gristmill.kernels.leaf import leaf
 
 NEAR = 3  # blocks before and behind of which one must be chosen
 SHARE = 0.6  # of the threshold that a block in company needs
+SURE = 1.6  # times the threshold: a line at the end of chosen text that stays whatever follows
+LONGEST_LINE = 40  # units of such a line
+MOST_LINES = 3  # of them that are left out one after another
+LEAST_TEXT = 80  # units of the block that main text begins with; before it stand titles and bylines
 
 
 @leaf
@@ -93,11 +99,33 @@ def _adopt_heads(blocks, p, least, chosen):
             behind = row
 
 
+@leaf
+def _drop_announcements(blocks, facts, p, sure, chosen):
+    """Short lines that end no sentence and behind which chosen text breaks off: "Read also", "Photo credits", "Permalink"."""
+    rows = len(blocks)
+    begin = 0
+    while begin < rows and not (chosen[begin] and blocks[begin, UNITS] >= LEAST_TEXT):
+        begin += 1
+    dropped = 0
+    for row in range(rows - 1, begin, -1):
+        if not chosen[row]:
+            dropped = 0
+            continue
+        item = blocks[row, MARK] != 0 or blocks[row, CELL] != 0 or blocks[row, PRE] != 0
+        line = blocks[row, UNITS] <= LONGEST_LINE and facts[row, LAST] != SENTENCE and not item
+        if line and dropped < MOST_LINES and p[row] < sure and (dropped or row + 1 == rows or not chosen[row + 1]):
+            chosen[row] = False
+            dropped += 1
+        else:
+            dropped = MOST_LINES
+
+
 @njit(cache=True, nogil=True)
-def adopt(blocks, p, threshold, chosen):
-    """Choose what belongs to blocks with p float32 (blocks,) at or above the threshold."""
+def adopt(blocks, facts, p, threshold, chosen):
+    """Choose what belongs to blocks with p float32 (blocks,) at or above the threshold, and drop what has lost its company."""
     least = SHARE * threshold
     _adopt_code(blocks, chosen)
     _adopt_cells(blocks, p, least, chosen)
     _adopt_between(blocks, p, least, chosen)
     _adopt_heads(blocks, p, least, chosen)
+    _drop_announcements(blocks, facts, p, SURE * threshold, chosen)

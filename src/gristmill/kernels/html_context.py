@@ -8,6 +8,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
+from gristmill.kernels.html_alike import COUNT, GROUPINGS, SPANS
 from gristmill.kernels.html_features import LEVELS, around
 from gristmill.kernels.html_stack import END, FIRST, UNITS
 from gristmill.kernels.leaf import leaf
@@ -29,6 +30,7 @@ CONTEXT = (
     "from_first",
     "from_last",
     "expected",
+    *(f"{what}~{span}" for span in SPANS for what in ("p_others", "p_mean")),
 )
 N_CONTEXT = len(CONTEXT)
 
@@ -42,6 +44,10 @@ def _mean(mass, low, high):
 # the page as the first stage sees it, float64 (SUMMARY,)
 ALL, BEST, BEST_FIRST, BEST_END, FIRST_SURE, LAST_SURE = range(6)
 SUMMARY = 6
+
+# and all blocks in the same markup
+WEIGHT, WEIGHT_P, SUM_P = range(3)
+SLACK = 5  # units that a block counts more than it has, so that short ones count too
 
 
 @njit(cache=True, nogil=True)
@@ -74,7 +80,19 @@ def summarise(blocks, elements, p, mass, summary):
 
 
 @njit(cache=True, nogil=True)
-def fill_context(blocks, elements, wider, p, mass, summary, low, high, start, out):
+def weigh_groups(blocks, groups, p, weights):
+    """Sums over blocks in the same markup, in the row of their first: weights float64 (GROUPINGS, blocks, 3)."""
+    weights[:] = 0
+    for grouping in range(GROUPINGS):
+        for row in range(len(blocks)):
+            total, weight = weights[grouping, groups[grouping, row]], np.float64(blocks[row, UNITS] + SLACK)
+            total[WEIGHT] += weight
+            total[WEIGHT_P] += weight * p[row]
+            total[SUM_P] += p[row]
+
+
+@njit(cache=True, nogil=True)
+def fill_context(blocks, elements, wider, groups, sums, p, mass, weights, summary, low, high, start, out):
     """N_CONTEXT columns from `start` on of out float32 for blocks [low, high); p float32 (blocks,) of the first stage."""
     rows = len(blocks)
     everything, best = summary[ALL], summary[BEST]
@@ -112,6 +130,14 @@ def fill_context(blocks, elements, wider, p, mass, summary, low, high, start, ou
         x[j + 7] = row - first if first >= 0 else -1000
         x[j + 8] = row - last if last >= 0 else 1000
         x[j + 9] = expected
+        j += 10
+        weight = np.float64(blocks[row, UNITS] + SLACK)
+        for grouping in range(GROUPINGS):
+            group = groups[grouping, row]
+            total, count = weights[grouping, group], sums[grouping, group, COUNT]
+            others = (total[WEIGHT_P] - weight * p[row]) / (total[WEIGHT] - weight) if count > 1 else -1.0
+            x[j], x[j + 1] = np.float32(others), np.float32(total[SUM_P] / count)
+            j += 2
 
 
 @njit(cache=True, nogil=True)

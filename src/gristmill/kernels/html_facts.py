@@ -10,7 +10,7 @@ from numba import njit
 
 from gristmill.kernels.code_points import decode
 from gristmill.kernels.html_names import FNV_START, step
-from gristmill.kernels.html_stack import START, STOP
+from gristmill.kernels.html_stack import LINK_UNITS, START, STOP, UNITS
 from gristmill.kernels.html_text import WEIGHTS
 from gristmill.kernels.leaf import leaf
 
@@ -26,6 +26,7 @@ SMALL = 7
 _CASELESS = 8  # a letter of a script without capitals
 UNITS_PER_CAPITAL = 18  # as in prose of English and German, so that letters without case are no sign of anything
 
+LEAST_GOOD = 80  # units of a block that is probably a paragraph
 _TITLE_BITS = 8
 MIX = np.uint64(0x9E3779B97F4A7C15)  # an odd number without a pattern: 2^64 over the golden ratio
 MOST_PROBES = 64
@@ -221,6 +222,11 @@ def _describe(data, start, stop, facts, words, adding):
     facts[ENDS], facts[COMMAS], facts[DIGITS], facts[UPPERS], facts[SYMBOLS] = ends, commas, digits, uppers, symbols
     facts[LAST], facts[FIRST_SIGN], facts[TITLE_WORDS], facts[TWINS] = last, first, in_title, 0
     return whole
+
+
+@leaf
+def good_paragraph(block, fact):
+    return block[UNITS] >= LEAST_GOOD and block[LINK_UNITS] * 4 < block[UNITS] and fact[LAST] == SENTENCE
 
 
 @leaf

@@ -9,18 +9,29 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
+from gristmill.kernels.html_alike import (
+    ALL_ENDS,
+    ALL_GOOD,
+    ALL_LINKS,
+    ALL_UNITS,
+    ALL_WORDS,
+    COUNT,
+    GROUPINGS,
+    LAST_ROW,
+    SPANS,
+)
 from gristmill.kernels.html_facts import (
     COMMAS,
     DIGITS,
     ENDS,
     FIRST_SIGN,
     LAST,
-    SENTENCE,
     SYMBOLS,
     TITLE_WORDS,
     TWINS,
     UPPERS,
     WORDS,
+    good_paragraph,
 )
 from gristmill.kernels.html_names import HINTS
 from gristmill.kernels.html_stack import (
@@ -50,7 +61,7 @@ LEVELS = 4  # elements around a block that hold more than the one inside
 NEAR = 3  # blocks to either side looked at one by one
 WIDE = 8  # and in sum
 COMMENT = HINTS.index("comment")
-LEAST_GOOD = 80  # units of a block that is probably a paragraph
+COMMENT_BIT = np.uint64(1) << np.uint64(COMMENT)
 
 # columns of `totals` int64 (blocks + 1, TOTALS): running sums, the last heading and the first <h1> so far (-1: none)
 T_UNITS, T_LINKS, T_ENDS, T_GOOD, T_WORDS, T_COMMENT, T_HEADING, T_H1 = range(8)
@@ -75,7 +86,10 @@ _AROUND = [
     for level in range(1, LEVELS + 1)
     for what in ("share", "links", "blocks", "mean", "good", "ends", "within")
 ]
-FEATURES = (*HINTS, *_OWN, *_PLACE, *_SIDES, *_SUMS, *_AROUND)
+_ALIKE = [
+    f"{what}~{span}" for span in SPANS for what in ("count", "mean", "links", "good", "ends", "gaps", "share", "place")
+]
+FEATURES = (*HINTS, *_OWN, *_PLACE, *_SIDES, *_SUMS, *_AROUND, *_ALIKE)
 N_FEATURES = len(FEATURES)
 
 
@@ -85,15 +99,21 @@ def ratio(part, whole):
 
 
 @njit(cache=True, nogil=True)
-def surroundings(elements, hints, distances, wider, depths):
+def surroundings(blocks, elements, hints, distances, wider, depths):
     """Per element: steps up to each kind of HINTS uint8 (elements + 1, N_HINTS), the nearest element around it that holds more
-    blocks int32 (-1: the page), its depth int32. The last row of `distances` is that of no element.
+    blocks int32 (-1: the page), its depth int32. The last row of `distances` is that of no element. A mark of comments around
+    nearly all of the page says that it may be commented on: it is taken out of `hints`.
     """
     count = len(elements)
+    before = np.zeros(len(blocks) + 1, np.int64)  # units up to a block
+    for row in range(len(blocks)):
+        before[row + 1] = before[row] + blocks[row, UNITS]
     distances[count, :] = FAR
     for e in range(count):
         parent = elements[e, PARENT]
         above = distances[parent] if parent >= 0 else distances[count]
+        if hints[e] & COMMENT_BIT and 10 * (before[elements[e, END]] - before[elements[e, FIRST]]) > 9 * before[-1]:
+            hints[e] &= ~COMMENT_BIT
         bits = hints[e]
         for k in range(N_HINTS):
             if bits >> np.uint64(k) & np.uint64(1):
@@ -114,13 +134,12 @@ def running_totals(blocks, facts, elements, distances, totals):
     totals[0, T_HEADING] = totals[0, T_H1] = -1
     for row in range(len(blocks)):
         units, links = blocks[row, UNITS], blocks[row, LINK_UNITS]
-        good = units >= LEAST_GOOD and links * 4 < units and facts[row, LAST] == SENTENCE
         element = blocks[row, ELEMENT]
         comment = distances[element if element >= 0 else count, COMMENT] < FAR
         totals[row + 1, T_UNITS] = totals[row, T_UNITS] + units
         totals[row + 1, T_LINKS] = totals[row, T_LINKS] + links
         totals[row + 1, T_ENDS] = totals[row, T_ENDS] + facts[row, ENDS]
-        totals[row + 1, T_GOOD] = totals[row, T_GOOD] + good
+        totals[row + 1, T_GOOD] = totals[row, T_GOOD] + good_paragraph(blocks[row], facts[row])
         totals[row + 1, T_WORDS] = totals[row, T_WORDS] + facts[row, WORDS]
         totals[row + 1, T_COMMENT] = totals[row, T_COMMENT] + (units if comment else 0)
         totals[row + 1, T_HEADING] = row if blocks[row, HEAD] else totals[row, T_HEADING]
@@ -145,7 +164,7 @@ def _sum(totals, column, low, high):
 
 
 @njit(cache=True, nogil=True)
-def fill_features(blocks, facts, elements, distances, wider, depths, totals, low, high, out):
+def fill_features(blocks, facts, elements, distances, wider, depths, totals, groups, sums, low, high, out):
     """Features of blocks [low, high) into out float32 (high - low or more, N_FEATURES or more columns)."""
     rows, count = len(blocks), len(elements)
     all_units, all_links = totals[rows, T_UNITS], totals[rows, T_LINKS]
@@ -216,3 +235,12 @@ def fill_features(blocks, facts, elements, distances, wider, depths, totals, low
             x[j + 5] = ratio(_sum(totals, T_ENDS, first, last), _sum(totals, T_WORDS, first, last))
             x[j + 6] = ratio(row - first, last - first)
             j += 7
+        for grouping in range(GROUPINGS):
+            first = groups[grouping, row]
+            total = sums[grouping, first]
+            count, inside = total[COUNT], total[ALL_UNITS]
+            x[j], x[j + 1], x[j + 2] = count, ratio(inside, count), ratio(total[ALL_LINKS], inside)
+            x[j + 3], x[j + 4] = ratio(total[ALL_GOOD], count), ratio(total[ALL_ENDS], total[ALL_WORDS])
+            x[j + 5] = ratio(total[LAST_ROW] - first + 1, count)
+            x[j + 6], x[j + 7] = ratio(inside, all_units), ratio(first, rows)
+            j += 8
