@@ -67,6 +67,8 @@ def _wide_kind(code):
         if code < 0x100:
             return LETTER if code < 0xDF else SMALL
         return LETTER if code & 1 == 0 else SMALL  # nearly
+    if 0x430 <= code < 0x530 or 0x620 <= code < 0x660 or 0xE00 <= code < 0x1000 or 0x3040 <= code < 0xE000:
+        return SMALL  # most letters of most pages, before the searches
     if 0x391 <= code <= 0x3A9 or 0x400 <= code <= 0x42F:
         return LETTER
     if _among(_ENDS, code):
