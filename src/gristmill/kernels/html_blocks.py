@@ -22,6 +22,8 @@ from gristmill.kernels.html_names import (
     CLOSES_P,
     ELEMENT_FLAGS,
     ELEMENT_HINTS,
+    ENDS_TAG_NAME,
+    FNV_START,
     FORMAT,
     LINE_BIT,
     NUMBER,
@@ -29,10 +31,11 @@ from gristmill.kernels.html_names import (
     SCOPE,
     SKIP,
     VOID,
-    element_at,
+    element_named,
+    read_name,
     unseen,
 )
-from gristmill.kernels.html_scan import GREATER, after_comment, is_letter, next_byte, raw_end, script_end
+from gristmill.kernels.html_scan import GREATER, LESS, after_comment, count, is_letter, next_byte, raw_end, script_end
 from gristmill.kernels.html_spots import (
     N_SPOTS,
     NOTES,
@@ -79,7 +82,7 @@ from gristmill.kernels.html_stack import (
     push,
 )
 from gristmill.kernels.html_text import PADDING, append_bytes, append_text
-from gristmill.kernels.leaf import leaf
+from gristmill.kernels.leaf import inlined, leaf
 
 _A, _B, _STRONG, _BR, _HR, _P = (NUMBER[name] for name in ("a", "b", "strong", "br", "hr", "p"))
 _LI, _DD, _DT, _TR, _TD, _TH = (NUMBER[name] for name in ("li", "dd", "dt", "tr", "td", "th"))
@@ -89,7 +92,7 @@ _RT, _RP, _SVG, _SELECT, _FOREIGN = (NUMBER[name] for name in ("rt", "rp", "svg"
 _OPTION, _BUTTON, _RUBY, _SUP, _SCRIPT = (NUMBER[name] for name in ("option", "button", "ruby", "sup", "script"))
 
 
-@leaf
+@inlined
 def _close_before(state, blocks, elements, stack, counts, tag):
     """Close what a start tag ends without an end tag of its own."""
     flags = ELEMENT_FLAGS[tag]
@@ -138,7 +141,7 @@ def _close_before(state, blocks, elements, stack, counts, tag):
         pop_to(state, blocks, elements, stack, counts, at - 1)
 
 
-@leaf
+@inlined
 def _end_tag(state, blocks, elements, stack, counts, out, tag):
     if tag == _A:
         state[LINK] = 0
@@ -255,10 +258,8 @@ def _read(data, n, keep_links, out, blocks, elements, hints, state, stack, count
             else:
                 at = append_bytes(data, at, at + 1, out, state, stack)
             continue
-        end = name
-        while end < n and data[end] > 32 and data[end] != 47 and data[end] != 62:
-            end += 1
-        tag = element_at(data, name, min(end, name + 32))
+        end, name_hash = read_name(data, name, n, ENDS_TAG_NAME, FNV_START)
+        tag = element_named(name_hash, data, name, end)
         at, bits, self_closing = read_attributes(data, end, n, href)
         if at > n:
             break
@@ -372,9 +373,8 @@ class PageBlocks:
 def read_blocks(page: bytes, keep_links: bool = False) -> PageBlocks:
     """The blocks of a page in UTF-8. Memory: some 3 bytes for each of the page and 100 for each `<` in it."""
     n = len(page)
-    data = np.zeros(n + PADDING, np.uint8)
-    data[:n] = np.frombuffer(page, np.uint8)
-    tags = page.count(b"<")
+    data = np.concatenate((np.frombuffer(page, np.uint8), np.zeros(PADDING, np.uint8)))
+    tags = count(data, n, LESS)
     out = np.empty(n * 6 // 5 + PADDING + tags, np.uint8)
     blocks = np.empty((tags + 2, BLOCK_FIELDS), np.int32)
     elements = np.empty((tags + 1, 4), np.int32)

@@ -151,6 +151,7 @@ def hash_table(values: dict[str, int], bits: int) -> tuple[np.ndarray, np.ndarra
 
 
 ELEMENT_KEYS, ELEMENT_VALUES = hash_table(NUMBER, 9)
+LONGEST_NAME = 32  # bytes of an element's name in which a hyphen is looked for
 LINE_BIT = np.uint64(1) << np.uint64(62)
 """Beside the bits of HINTS: a class that marks a line of code."""
 
@@ -201,24 +202,39 @@ def find(keys, values, bits, key):
     return np.uint64(0)
 
 
+SMALL_LETTERS = np.arange(256, dtype=np.uint8)
+"""Each byte, ASCII letters made small."""
+SMALL_LETTERS[65:91] += 32
+ENDS_TAG_NAME, ENDS_ATTRIBUTE_NAME = np.zeros(256, np.bool_), np.zeros(256, np.bool_)
+ENDS_TAG_NAME[: ord(" ") + 1] = True
+ENDS_TAG_NAME[[ord(sign) for sign in "/>"]] = True
+ENDS_ATTRIBUTE_NAME[[ord(sign) for sign in "\t\n\v\f\r />="]] = True
+
+
 @leaf
-def lower_hash(data, start, end):
+def read_name(data, at, n, ends, value):
+    """The place behind the name at `at`, and its hash with ASCII letters made small, `value` being that of what stands before."""
+    while at < n and not ends[data[at]]:
+        value = step(value, SMALL_LETTERS[data[at]])
+        at += 1
+    return at, value
+
+
+@leaf
+def small_hash(data, start, end):
     """Hash of data[start:end] with ASCII letters made small."""
     value = FNV_START
     for at in range(start, end):
-        byte = data[at]
-        if 65 <= byte <= 90:
-            byte |= np.uint8(32)
-        value = step(value, byte)
+        value = step(value, SMALL_LETTERS[data[at]])
     return value
 
 
 @leaf
-def element_at(data, start, end):
-    """Number of the element whose name stands at [start, end); names with a hyphen are `custom` unless known."""
-    found = find(ELEMENT_KEYS, ELEMENT_VALUES, 9, lower_hash(data, start, end))
+def element_named(value, data, start, end):
+    """Number of the element whose name, at [start, end), has this hash; names with a hyphen are `custom` unless known."""
+    found = find(ELEMENT_KEYS, ELEMENT_VALUES, 9, value)
     if found == np.uint64(0):
-        for at in range(start, end):
+        for at in range(start, min(end, start + LONGEST_NAME)):
             if data[at] == 45:
                 return np.int64(CUSTOM)
     return np.int64(found)

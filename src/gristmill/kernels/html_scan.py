@@ -6,8 +6,9 @@ Eight bytes at a time; `data` must be padded by eight bytes or more behind `n`.
 from __future__ import annotations
 
 import numpy as np
+from numba import njit
 
-from gristmill.kernels.eight_bytes import every, flags_equal, load_block
+from gristmill.kernels.eight_bytes import count_equal, every, first_flag, flags_equal, load_block
 from gristmill.kernels.leaf import leaf
 
 LESS, GREATER, DOUBLE, SINGLE = (every(ord(sign)) for sign in "<>\"'")
@@ -20,12 +21,20 @@ def next_byte(data, at, n, pattern):
     while at < n:
         flags = flags_equal(load_block(data, at), pattern)
         if flags != _NONE:
-            while flags & np.uint64(0x80) == _NONE:
-                flags >>= np.uint64(8)
-                at += 1
-            return min(at, n)
+            return min(at + first_flag(flags), n)
         at += 8
     return n
+
+
+@njit(cache=True, nogil=True)
+def count(data, n, pattern):
+    """How often that byte occurs in data[:n]."""
+    found = 0
+    for at in range(0, n - 7, 8):
+        found += count_equal(load_block(data, at), pattern)
+    for at in range(n - n % 8, n):
+        found += np.uint64(data[at]) == pattern & np.uint64(255)
+    return found
 
 
 @leaf

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from gristmill.kernels.html_names import BLOCK, ELEMENT_FLAGS, NUMBER
-from gristmill.kernels.leaf import leaf
+from gristmill.kernels.leaf import inlined, leaf
 
 DEEPEST = 290  # open elements; deeper ones are read as if they stood side by side (browsers: 512)
 
@@ -177,7 +177,7 @@ def push(state, elements, hints, stack, counts, tag, parent_hints):
         level[S_HEAD] = HEADING[tag]
 
 
-@leaf
+@inlined
 def pop_to(state, blocks, elements, stack, counts, depth):
     """Close open elements until `depth` of them are left, and the open block if one of them is block-level."""
     for at in range(state[DEPTH], depth, -1):
