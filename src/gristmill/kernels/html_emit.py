@@ -64,6 +64,16 @@ def _number(out, at, number):
 
 
 @leaf
+def _behind_anchor(text, block):
+    """The beginning of a heading, without the § that rustdoc puts there to link to it; that of `§1` and `§ 1` stays."""
+    start, stop = block[START], block[STOP]
+    if block[HEAD] and stop - start > 2 and text[start] == 0xC2 and text[start + 1] == 0xA7:
+        letter = text[start + 2] | 32
+        return start + 2 if 97 <= letter <= 122 else start
+    return start
+
+
+@leaf
 def _fence(text, blocks, row):
     """How many backticks stand before and behind the code that begins at `row`: more than in a row inside."""
     code, longest = blocks[row, PRE], 2
@@ -255,10 +265,11 @@ def write_text(text, blocks, chosen, markdown, out):
         stop = _without_anchor(text, block) if block[HEAD] or block[TERM] == 1 else block[STOP]
         while stop > block[START] and text[stop - 1] <= 32:
             stop -= 1
+        start = _behind_anchor(text, block)
         if heading:
-            at = _write_heading(text, block[START], stop, out, at, notes)
+            at = _write_heading(text, start, stop, out, at, notes)
         else:
-            at = _write_lines(text, block[START], stop, out, at, quoted, indent, markdown, notes)
+            at = _write_lines(text, start, stop, out, at, quoted, indent, markdown, notes)
         in_table, in_rows, in_quote, group = in_cell, False, quoted, block[GROUP] if depth else 0
         last_depth = depth
         after_term = block[TERM] == 1 and block[UNITS] < LONGEST_TERM
