@@ -8,8 +8,8 @@ import numpy as np
 from forest import fit
 from samples import Sample
 
-from gristmill.extract.block_model import BlockModel, Forest
-from gristmill.kernels.html_trees import predict
+from gristmill.extract.block_model import BlockModel
+from gristmill.extract.forest import Forest
 
 FIRST_TREES, SECOND_TREES = 130, 50
 INNER = 2  # folds for the first stage's answers that the second learns from
@@ -18,9 +18,7 @@ INNER = 2  # folds for the first stage's answers that the second learns from
 def apply(forest: Forest, x: np.ndarray) -> np.ndarray:
     """Probabilities float32 (rows,)."""
     p = np.empty(len(x), np.float32)
-    predict(
-        np.ascontiguousarray(x), len(x), forest.roots, forest.feature, forest.value, forest.child, forest.base, p
-    )  # fmt: skip
+    forest.predict(np.ascontiguousarray(x), p)
     return p
 
 

@@ -7,8 +7,7 @@ from typing import Any
 import lightgbm
 import numpy as np
 
-from gristmill.extract.block_model import Forest
-from gristmill.kernels.html_trees import LEAF
+from gristmill.extract.forest import LEAF, Forest
 
 PARAMETERS: dict[str, Any] = {
     "objective": "binary",

@@ -161,6 +161,10 @@ class Source(Stage):
         """About the text `read_text` would give, at a small part of the cost; None where there is no cheap way."""
         return None
 
+    def rough(self) -> Source | None:
+        """A source whose `warm` loads and compiles what `rough_text` needs; None where that is nothing."""
+        return None
+
     def read_text(self, record: Record) -> None:
         """Set `record.text` (and title …) from `record.payload`, or end the record. Formats that carry text need not."""
 

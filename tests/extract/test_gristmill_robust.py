@@ -9,6 +9,7 @@ import tracemalloc
 from contextlib import suppress
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import settings as hypothesis_settings
@@ -16,6 +17,7 @@ from hypothesis import strategies as st
 
 from gristmill.extract import ExtractionError, ExtractSettings, extract
 from gristmill.kernels.html_blocks import read_blocks
+from gristmill.kernels.html_facts import MIX, MOST_PROBES, place_of_twins
 
 ENGINE = ExtractSettings(engine="gristmill", favour="recall", markup="markdown", time_limit=600, max_bytes=100_000_000)
 PIECES = (
@@ -101,6 +103,15 @@ SHAPES = {
     "rows": ("<table><tr><td>a<td>b</table>", 10_000),
     "wide rows": ("<tr><td colspan=60>a<td colspan=60>b", 10_000),
     "nested scripts": ("<script><!--<script></script>", 25_000),
+    "items in lists": ("<ul><li>a<br>b", 10_000),
+    "wide cells": ("<td colspan=1000 rowspan=1000>a", 10_000),
+    "end tags kept out": ("<li><button><span></li></ul></td>", 10_000),
+    "links left open": ("<a href=x>b<div>c", 10_000),
+    "crossed formatting": ("<b><p>a<i></b>b</p></i>", 10_000),
+    "classes": ("<p class='post comment article'>a", 10_000),
+    "surrogates": ("&#xD83D;&#xDE00;", 25_000),
+    "combining marks": ("\u0301", 100_000),
+    "numbers": ("<p>&#9", 25_000),
 }
 
 
@@ -140,11 +151,73 @@ def test_enormous_tags_hide_no_text(page):
     assert found.steps < 400 * page.count(b"<") + 1000
 
 
+def test_a_script_that_is_never_ended_hides_no_text():
+    """The first `</script>` ends it, in a page with one as in a page with many."""
+    page = b"<p>Before</p>" + b"<script><!--<script></script>" * 1000 + b"<p>Behind</p>"
+    assert extract(page, ENGINE).text == "Before\n\nBehind"
+
+
+def test_scripts_within_scripts_are_passed_over_whole():
+    page = b"<p>Before</p>" + b"<script><!-- w('<script>a</script>') --></script>" * 50 + b"<p>Behind</p>"
+    assert extract(page, ENGINE).text == "Before\n\nBehind"
+
+
+def hashes_of_one_place(count: int) -> np.ndarray:
+    """Different uint64 hashes that all belong into the first place of a table of twins."""
+    back = pow(int(MIX), -1, 2**64)
+    mixed = (number * back % 2**64 for number in range(1, count + 1))
+    return np.array([value ^ value >> 32 for value in mixed], np.uint64)
+
+
+def test_blocks_made_to_collide_cost_a_bounded_search_and_others_keep_their_twins():
+    hashes = np.concatenate((hashes_of_one_place(1000), hashes_of_one_place(10)))
+    places = np.full(1 << 12, -1, np.int32)
+    found = []
+    for row in range(len(hashes)):
+        found.append(place_of_twins(hashes, places, 12, row))
+        if found[-1] >= 0 and places[found[-1]] < 0:
+            places[found[-1]] = row
+    assert found == [*range(MOST_PROBES), *[-1] * (1000 - MOST_PROBES), *range(10)]
+
+
 @pytest.mark.slow
 def test_a_page_of_fifty_megabytes_is_read_whole():
     page = b"<div><p>Some words of a paragraph, <a href=x>a link</a>.</p><ul><li>item</ul></div>" * 600_000
     text = extract(page[:50_000_000], ENGINE).text
     assert clean(text)
+
+
+LOADED = """
+import sys
+from gristmill.extract import ExtractSettings, extract
+from gristmill.extract.engines import load_engine
+
+settings = [
+    ExtractSettings(engine="gristmill"),
+    ExtractSettings(engine="gristmill", favour="recall", markup="markdown", links=True, comments=True, tables=False),
+]
+for one in settings:
+    load_engine(one)
+kernels = [
+    value for name, module in sys.modules.items() if name.startswith("gristmill.kernels.html")
+    for value in vars(module).values() if hasattr(value, "signatures")
+]
+assert len(kernels) > 40
+before = [list(kernel.signatures) for kernel in kernels]
+for page in (
+    "<p>", "<p>a</p>", "<title>t</title><h1>t</h1><p>Words, of a text.<p>" * 5000,
+    "<table><tr><th>a<td>b</table><ul><li>a<sup>2</sup></ul><dl><dt>a<dd>b</dl><pre>c</pre><a href=x>y</a><svg>",
+    "<div class='comment'><p>Nice &amp; fine. 漢字</p></div><span class=sr-only>x</span><script><!--<script></script>",
+):
+    for one in settings:
+        extract(page.encode(), one)
+assert [list(kernel.signatures) for kernel in kernels] == before
+"""
+
+
+def test_loading_the_engine_compiles_all_that_pages_need():
+    """The time limit of a page covers no compilation."""
+    subprocess.run([sys.executable, "-c", LOADED], check=True)
 
 
 FUZZ = """

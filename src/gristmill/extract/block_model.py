@@ -14,23 +14,13 @@ from typing import Any
 
 import numpy as np
 
+from gristmill.extract.forest import Forest
 from gristmill.kernels.html_context import CONTEXT
 from gristmill.kernels.html_features import FEATURES
 
 FORMAT = "gristmill block model 1"
 SHIPPED = "blocks.model"
 _ARRAYS = (("roots", "<u2"), ("feature", "<u2"), ("value", "<f4"), ("child", "<u2"))
-
-
-@dataclass(frozen=True)
-class Forest:
-    """Boosted trees as kernels.html_trees reads them."""
-
-    roots: np.ndarray  # uint16 (trees,): their first nodes
-    feature: np.ndarray  # uint16 (nodes,): column, LEAF in leaves
-    value: np.ndarray  # float32 (nodes,): threshold, in leaves the score
-    child: np.ndarray  # uint16 (nodes,): the node for "at most the threshold"; the other follows it
-    base: float  # score before the first tree
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from gristmill.extract.block_model import BlockModel, Forest
+from gristmill.extract.block_model import BlockModel
 from gristmill.kernels.html_blocks import read_blocks
 from gristmill.kernels.html_context import N_CONTEXT, SUMMARY, fill_context, summarise
 from gristmill.kernels.html_facts import FACTS, describe_blocks
@@ -20,7 +20,6 @@ from gristmill.kernels.html_features import (
     running_totals,
     surroundings,
 )
-from gristmill.kernels.html_trees import predict
 
 CHUNK = 4096
 """Blocks whose features are held at a time."""
@@ -82,10 +81,6 @@ class PageFeatures:
         return out[:, N_FEATURES:]
 
 
-def _predict(forest: Forest, x: np.ndarray, rows: int, p: np.ndarray) -> None:
-    predict(x, rows, forest.roots, forest.feature, forest.value, forest.child, forest.base, p)
-
-
 def probabilities(page: PageFeatures, model: BlockModel) -> np.ndarray:
     """Probability of being main text, float32 (blocks,)."""
     rows = len(page.blocks)
@@ -94,12 +89,12 @@ def probabilities(page: PageFeatures, model: BlockModel) -> np.ndarray:
     for low in range(0, rows, CHUNK):
         high = min(rows, low + CHUNK)
         page.fill(low, high, x)
-        _predict(model.first, x, high - low, first[low:high])
+        model.first.predict(x, first[low:high])
     page.summarise(first)
     for low in range(0, rows, CHUNK):
         high = min(rows, low + CHUNK)
         if rows > CHUNK:
             page.fill(low, high, x)
         page.fill_context(first, low, high, x)
-        _predict(model.second, x, high - low, second[low:high])
+        model.second.predict(x, second[low:high])
     return second

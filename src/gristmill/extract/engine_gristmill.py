@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from gristmill.extract.block_model import shipped_model
 from gristmill.extract.blocks import PageFeatures, probabilities
-from gristmill.extract.engines import EngineText
+from gristmill.extract.engines import EngineText, Utf8Engine
 from gristmill.kernels.html_adopt import adopt
 from gristmill.kernels.html_comments import add_comments
 from gristmill.kernels.html_context import best_threshold
@@ -35,8 +35,8 @@ def load(settings: ExtractSettings) -> Engine:
     factor = FACTORS[settings.favour]
     markdown = settings.markup == "markdown"
 
-    def run(html: str, url: str | None) -> EngineText:
-        page = PageFeatures(html.encode("utf-8", "replace"), settings.links)
+    def read(html: bytes, url: str | None) -> EngineText:
+        page = PageFeatures(html, settings.links)
         if not len(page.blocks):
             return EngineText("", 0.0)
         p = probabilities(page, model)
@@ -49,7 +49,7 @@ def load(settings: ExtractSettings) -> Engine:
             drop_tables(page.blocks, chosen)
         return EngineText(emit(page.page, chosen, markdown), expected)
 
-    run(
-        "<title>warm</title><p>warm<sup>2</sup><table><tr><td>a<td>b</table>", None
+    read(
+        b"<title>warm</title><p>warm<sup>2</sup><table><tr><td>a<td>b</table>", None
     )  # every kernel, compiled before the clock runs
-    return run
+    return Utf8Engine(read)

@@ -30,6 +30,17 @@ class EngineText:
 Engine = Callable[[str, str | None], str | EngineText]
 """Decoded HTML and the page's URL → text, empty when the page has none."""
 
+
+@dataclass(frozen=True, slots=True)
+class Utf8Engine:
+    """An engine that reads UTF-8. Pages that come as such go to `read` as they are."""
+
+    read: Callable[[bytes, str | None], str | EngineText]
+
+    def __call__(self, html: str, url: str | None) -> str | EngineText:
+        return self.read(html.encode("utf-8", "replace"), url)
+
+
 ENGINES = {
     "gristmill": "gristmill.extract.engine_gristmill:load",
     "trafilatura": "gristmill.extract.engine_trafilatura:load",

@@ -72,7 +72,7 @@ class _Child:
             stdout=subprocess.PIPE,
             env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
         )
-        self.used = False
+        self.used: set[str] = set()  # engines it has loaded
 
     @property
     def usable(self) -> bool:
@@ -172,7 +172,8 @@ def _ask(request: dict[str, Any], payload: bytes, time_limit: float) -> tuple[di
     _send(request, payload)
     child: _Child = _state["child"]
     # the child's own SIGALRM comes well before this
-    patience = wall_limit(time_limit) + (5 if child.used else START_SECONDS)
+    engine = request["settings"]["engine"]
+    patience = wall_limit(time_limit) + (5 if engine in child.used else START_SECONDS)
     try:
         reply = child.receive(patience)
     except TimeoutError:
@@ -185,7 +186,7 @@ def _ask(request: dict[str, Any], payload: bytes, time_limit: float) -> tuple[di
     except BaseException:
         _stop_child()  # interrupted between frames: the pipes are out of step
         raise
-    child.used = True
+    child.used.add(engine)
     return reply
 
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from gristmill.errors import GristmillError
 from gristmill.extract import isolation
-from gristmill.extract.charset import decode, looks_binary
-from gristmill.extract.engines import load_engine
+from gristmill.extract.charset import decode_page, looks_binary
+from gristmill.extract.engines import Utf8Engine, load_engine
 from gristmill.extract.limits import TimeLimitReached, limit_time
 from gristmill.extract.nesting import MAX_DEPTH, nesting_depth
 from gristmill.extract.tidy import tidy
@@ -72,15 +72,18 @@ def extract_here(payload: bytes, settings: ExtractSettings, content_type: str | 
             # resiliparse's time grows with the square of the depth, in native code that no exception reaches:
             # 0.6 s at 5,000 levels, minutes at 100,000; trafilatura's parser gives up at 256
             raise ExtractionError("unparsable", f"elements nested more than {MAX_DEPTH:,} deep")
-        html, encoding = decode(payload, content_type)
-        if (encoding not in ("ascii", "utf-8") or b"\0" in payload) and looks_binary(html):
-            raise ExtractionError("undecodable", f"{len(payload):,} bytes that are not text; read as {encoding}")
+        page = decode_page(payload, content_type)
+        if (page.codec not in ("ascii", "utf-8") or b"\0" in payload) and looks_binary(page.text):
+            raise ExtractionError("undecodable", f"{len(payload):,} bytes that are not text; read as {page.codec}")
         try:
-            found = engine(html, url)
+            if page.utf8 is not None and isinstance(engine, Utf8Engine):
+                found = engine.read(page.utf8, url)
+            else:
+                found = engine(page.text, url)
         except Exception as error:
             raise ExtractionError("unparsable", f"{settings.engine}: {type(error).__name__}: {error}"[:500]) from error
         text, confidence = (found, None) if isinstance(found, str) else (found.text, found.confidence)
-        return Extraction(tidy(text, settings.max_newlines, settings.strip_urls), find_title(html), confidence)
+        return Extraction(tidy(text, settings.max_newlines, settings.strip_urls), find_title(page.text), confidence)
 
     try:
         return limit_time(work, settings.time_limit)

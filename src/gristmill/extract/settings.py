@@ -50,6 +50,7 @@ class ExtractSettings(Settings):
         source="trafilatura's MAX_FILE_SIZE",
         unit="bytes",
         gt=0,
+        le=1 << 30,  # places in a page are numbers of 32 bits
     )
     max_newlines: int = setting(2, "most newlines in a row", source="RefinedWeb 3.1", ge=1, le=10)
     strip_urls: Literal["none", "links", "hosts"] = setting(

@@ -52,6 +52,16 @@ def store_block(typing_context: Any, data: Any, at: Any, block: Any) -> Any:
     return types.void(data, types.int64, types.uint64), build
 
 
+@_typed
+def first_flag(typing_context: Any, flags: Any) -> Any:
+    """Which of the eight bytes is the first with a flag; 8 without any."""
+
+    def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return builder.lshr(builder.cttz(arguments[0], ir.IntType(1)(0)), ir.IntType(64)(3))
+
+    return types.int64(types.uint64), build
+
+
 @leaf
 def flags_equal(block, pattern):
     """Flags of the bytes that equal those of `pattern`, which `every` made."""
@@ -76,3 +86,11 @@ def code_points_begun(block):
     """Bytes of the block that are no continuation bytes."""
     continued = (block >> np.uint64(7)) & ~(block >> np.uint64(6)) & _EACH
     return np.int64(8) - np.int64((continued * _EACH) >> np.uint64(56))
+
+
+@leaf
+def count_equal(block, pattern):
+    """How many bytes equal those of `pattern`."""
+    different = block ^ pattern
+    equal = ~((different & ~_TOP) + ~_TOP | different) & _TOP
+    return np.int64(((equal >> np.uint64(7)) * _EACH) >> np.uint64(56))

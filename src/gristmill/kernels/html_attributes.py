@@ -8,15 +8,20 @@ from gristmill.kernels.html_names import (
     ATTRIBUTE,
     ATTRIBUTE_KEYS,
     ATTRIBUTE_VALUES,
+    ENDS_ATTRIBUTE_NAME,
+    FNV_START,
     HIDDEN_BIT,
     ROLE_KEYS,
     ROLE_VALUES,
+    SMALL_LETTERS,
     find,
-    lower_hash,
+    read_name,
+    small_hash,
+    step,
     words_hints,
 )
 from gristmill.kernels.html_scan import DOUBLE, SINGLE, next_byte
-from gristmill.kernels.leaf import leaf
+from gristmill.kernels.leaf import inlined, leaf
 
 CLASS, ID, ROLE, HIDDEN = (ATTRIBUTE[name] for name in ("class", "id", "role", "hidden"))
 ARIA_HIDDEN, STYLE, HREF, ITEMPROP = (ATTRIBUTE[name] for name in ("aria-hidden", "style", "href", "itemprop"))
@@ -68,7 +73,7 @@ def _columns(data, start, end):
     return min(max(value, 1), MOST_COLUMNS)
 
 
-@leaf
+@inlined
 def read_attributes(data, at, n, found):
     """From behind a tag's name to behind its `>`: (place, bits of HINTS, whether it ends with `/>`).
 
@@ -86,10 +91,10 @@ def read_attributes(data, at, n, found):
         if data[at] == 62:
             return at + 1, bits, data[at - 1] == 47
         name = at
-        at += 1  # whatever it is, `=` included, it begins a name
-        while at < n and not _is_space(data[at]) and data[at] != 47 and data[at] != 62 and data[at] != 61:
-            at += 1
-        name_end = at
+        # whatever its first byte is, `=` included, it begins a name
+        first = step(FNV_START, SMALL_LETTERS[data[at]])
+        name_end, value = read_name(data, at + 1, n, ENDS_ATTRIBUTE_NAME, first)
+        at = name_end
         while at < n and _is_space(data[at]):
             at += 1
         start = end = at
@@ -110,7 +115,7 @@ def read_attributes(data, at, n, found):
                 return n + 1, bits, False
         if name_end - name > LONGEST_NAME:
             continue
-        which = np.int64(find(ATTRIBUTE_KEYS, ATTRIBUTE_VALUES, 6, lower_hash(data, name, name_end)))
+        which = np.int64(find(ATTRIBUTE_KEYS, ATTRIBUTE_VALUES, 6, value))
         if which == 0:
             continue
         if which in (CLASS, ID):
@@ -125,7 +130,7 @@ def read_attributes(data, at, n, found):
                 bits |= HIDDEN_BIT
         elif which in (ROLE, ITEMPROP):
             if end - start <= LONGEST_NAME:
-                bits |= find(ROLE_KEYS, ROLE_VALUES, 6, lower_hash(data, start, end))
+                bits |= find(ROLE_KEYS, ROLE_VALUES, 6, small_hash(data, start, end))
         elif which == HREF and found[1] == 0:
             found[0], found[1] = start, end
         elif which == COLSPAN:

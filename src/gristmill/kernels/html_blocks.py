@@ -22,6 +22,8 @@ from gristmill.kernels.html_names import (
     CLOSES_P,
     ELEMENT_FLAGS,
     ELEMENT_HINTS,
+    ENDS_TAG_NAME,
+    FNV_START,
     FORMAT,
     LINE_BIT,
     NUMBER,
@@ -29,10 +31,11 @@ from gristmill.kernels.html_names import (
     SCOPE,
     SKIP,
     VOID,
-    element_at,
+    element_named,
+    read_name,
     unseen,
 )
-from gristmill.kernels.html_scan import GREATER, after_comment, is_letter, next_byte, raw_end, script_end
+from gristmill.kernels.html_scan import GREATER, LESS, after_comment, count, is_letter, next_byte, raw_end, script_end
 from gristmill.kernels.html_spots import (
     N_SPOTS,
     NOTES,
@@ -73,12 +76,13 @@ from gristmill.kernels.html_stack import (
     STEPS,
     TITLE_END,
     TITLE_START,
+    UNENDED,
     end_block,
     pop_to,
     push,
 )
 from gristmill.kernels.html_text import PADDING, append_bytes, append_text
-from gristmill.kernels.leaf import leaf
+from gristmill.kernels.leaf import inlined, leaf
 
 _A, _B, _STRONG, _BR, _HR, _P = (NUMBER[name] for name in ("a", "b", "strong", "br", "hr", "p"))
 _LI, _DD, _DT, _TR, _TD, _TH = (NUMBER[name] for name in ("li", "dd", "dt", "tr", "td", "th"))
@@ -89,7 +93,7 @@ _SCRIPT_SCHEME = np.frombuffer(b"javascript:", np.uint8)
 _OPTION, _BUTTON, _RUBY, _SUP, _SCRIPT = (NUMBER[name] for name in ("option", "button", "ruby", "sup", "script"))
 
 
-@leaf
+@inlined
 def _close_before(state, blocks, elements, stack, counts, tag):
     """Close what a start tag ends without an end tag of its own."""
     flags = ELEMENT_FLAGS[tag]
@@ -138,7 +142,7 @@ def _close_before(state, blocks, elements, stack, counts, tag):
         pop_to(state, blocks, elements, stack, counts, at - 1)
 
 
-@leaf
+@inlined
 def _end_tag(state, blocks, elements, stack, counts, out, tag):
     if tag == _A:
         state[LINK] = 0
@@ -181,8 +185,15 @@ def _end_tag(state, blocks, elements, stack, counts, out, tag):
 
 
 @leaf
-def _behind_raw(data, at, n, name, length, tag):
-    return script_end(data, at, n, name, length) if tag == _SCRIPT else raw_end(data, at, n, name, length)
+def _behind_raw(data, at, n, name, length, tag, state):
+    """Scripts within scripts are believed until one is never ended, so that a page is searched in vain no more than once."""
+    if tag != _SCRIPT or state[UNENDED]:
+        return raw_end(data, at, n, name, length)
+    end, ended = script_end(data, at, n, name, length)
+    if not ended:
+        state[UNENDED] = 1
+        state[STEPS] += n - end
+    return end
 
 
 @leaf
@@ -260,10 +271,8 @@ def _read(data, n, keep_links, out, blocks, elements, hints, state, stack, count
             else:
                 at = append_bytes(data, at, at + 1, out, state, stack)
             continue
-        end = name
-        while end < n and data[end] > 32 and data[end] != 47 and data[end] != 62:
-            end += 1
-        tag = element_at(data, name, min(end, name + 32))
+        end, name_hash = read_name(data, name, n, ENDS_TAG_NAME, FNV_START)
+        tag = element_named(name_hash, data, name, end)
         at, bits, self_closing = read_attributes(data, end, n, href)
         if at > n:
             break
@@ -284,7 +293,7 @@ def _read(data, n, keep_links, out, blocks, elements, hints, state, stack, count
                     _end_tag(state, blocks, elements, stack, counts, out, tag)
                 continue
             if flags & RAW:
-                at = _behind_raw(data, at, n, name, end - name, tag)
+                at = _behind_raw(data, at, n, name, end - name, tag, state)
                 continue
             if tag == _FOREIGN and not self_closing:
                 state[FOREIGN] = 1
@@ -311,7 +320,7 @@ def _read(data, n, keep_links, out, blocks, elements, hints, state, stack, count
             continue
         if flags & RAW:
             start = at
-            at = _behind_raw(data, at, n, name, end - name, tag)
+            at = _behind_raw(data, at, n, name, end - name, tag, state)
             if tag == _TITLE and state[TITLE_END] == 0:
                 state[TITLE_START], state[TITLE_END] = start, at
             continue
@@ -377,9 +386,8 @@ class PageBlocks:
 def read_blocks(page: bytes, keep_links: bool = False) -> PageBlocks:
     """The blocks of a page in UTF-8. Memory: some 3 bytes for each of the page and 100 for each `<` in it."""
     n = len(page)
-    data = np.zeros(n + PADDING, np.uint8)
-    data[:n] = np.frombuffer(page, np.uint8)
-    tags = page.count(b"<")
+    data = np.concatenate((np.frombuffer(page, np.uint8), np.zeros(PADDING, np.uint8)))
+    tags = count(data, n, LESS)
     out = np.empty(n * 6 // 5 + PADDING + tags, np.uint8)
     blocks = np.empty((tags + 2, BLOCK_FIELDS), np.int32)
     elements = np.empty((tags + 1, 4), np.int32)

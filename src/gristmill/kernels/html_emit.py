@@ -279,7 +279,7 @@ def write_text(text, blocks, chosen, markdown, out):
 
 def emit(page: PageBlocks, chosen: np.ndarray, markdown: bool) -> str:
     """The text of chosen blocks (bool per block), without trailing white space."""
-    text, blocks = carry_out(page.text, page.blocks, page.spots)
+    text, blocks = carry_out(page.text, page.blocks, chosen, page.spots)
     chosen = chosen & (blocks[:, STOP] > blocks[:, START])
     lines = int(np.count_nonzero(text == _NEWLINE)) if len(text) else 0
     signs = int(np.count_nonzero(text < 127)) if markdown and len(text) else 0  # each can get a backslash

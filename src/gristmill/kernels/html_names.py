@@ -126,14 +126,14 @@ for _hint, _names in _TAG_HINTS.items():
     for _name in _names.split():
         ELEMENT_HINTS[NUMBER[_name]] |= np.uint64(1) << np.uint64(HINTS.index(_hint))
 
-_FNV_START, _FNV_PRIME = np.uint64(14695981039346656037), np.uint64(1099511628211)  # FNV-1a
+FNV_START, FNV_PRIME = np.uint64(14695981039346656037), np.uint64(1099511628211)  # FNV-1a
 
 
 def name_hash(name: str) -> int:
     """FNV-1a of a name's UTF-8 bytes."""
-    value = int(_FNV_START)
+    value = int(FNV_START)
     for byte in name.encode():
-        value = (value ^ byte) * int(_FNV_PRIME) % 2**64
+        value = (value ^ byte) * int(FNV_PRIME) % 2**64
     return value
 
 
@@ -151,6 +151,7 @@ def hash_table(values: dict[str, int], bits: int) -> tuple[np.ndarray, np.ndarra
 
 
 ELEMENT_KEYS, ELEMENT_VALUES = hash_table(NUMBER, 9)
+LONGEST_NAME = 32  # bytes of an element's name in which a hyphen is looked for
 LINE_BIT = np.uint64(1) << np.uint64(62)
 """Beside the bits of HINTS: a class that marks a line of code."""
 
@@ -186,7 +187,7 @@ ATTRIBUTE_KEYS, ATTRIBUTE_VALUES = hash_table(ATTRIBUTE, 6)
 @leaf
 def step(value, byte):
     """The hash with one more byte."""
-    return (value ^ np.uint64(byte)) * _FNV_PRIME
+    return (value ^ np.uint64(byte)) * FNV_PRIME
 
 
 @leaf
@@ -201,24 +202,39 @@ def find(keys, values, bits, key):
     return np.uint64(0)
 
 
+SMALL_LETTERS = np.arange(256, dtype=np.uint8)
+"""Each byte, ASCII letters made small."""
+SMALL_LETTERS[65:91] += 32
+ENDS_TAG_NAME, ENDS_ATTRIBUTE_NAME = np.zeros(256, np.bool_), np.zeros(256, np.bool_)
+ENDS_TAG_NAME[: ord(" ") + 1] = True
+ENDS_TAG_NAME[[ord(sign) for sign in "/>"]] = True
+ENDS_ATTRIBUTE_NAME[[ord(sign) for sign in "\t\n\v\f\r />="]] = True
+
+
 @leaf
-def lower_hash(data, start, end):
+def read_name(data, at, n, ends, value):
+    """The place behind the name at `at`, and its hash with ASCII letters made small, `value` being that of what stands before."""
+    while at < n and not ends[data[at]]:
+        value = step(value, SMALL_LETTERS[data[at]])
+        at += 1
+    return at, value
+
+
+@leaf
+def small_hash(data, start, end):
     """Hash of data[start:end] with ASCII letters made small."""
-    value = _FNV_START
+    value = FNV_START
     for at in range(start, end):
-        byte = data[at]
-        if 65 <= byte <= 90:
-            byte |= np.uint8(32)
-        value = step(value, byte)
+        value = step(value, SMALL_LETTERS[data[at]])
     return value
 
 
 @leaf
-def element_at(data, start, end):
-    """Number of the element whose name stands at [start, end); names with a hyphen are `custom` unless known."""
-    found = find(ELEMENT_KEYS, ELEMENT_VALUES, 9, lower_hash(data, start, end))
+def element_named(value, data, start, end):
+    """Number of the element whose name, at [start, end), has this hash; names with a hyphen are `custom` unless known."""
+    found = find(ELEMENT_KEYS, ELEMENT_VALUES, 9, value)
     if found == np.uint64(0):
-        for at in range(start, end):
+        for at in range(start, min(end, start + LONGEST_NAME)):
             if data[at] == 45:
                 return np.int64(CUSTOM)
     return np.int64(found)
@@ -228,7 +244,7 @@ def element_at(data, start, end):
 def words_hints(data, start, end):
     """Bits of HINTS for the words in a class or id: parted by anything but letters, and where capitals begin."""
     bits = np.uint64(0)
-    value, length = _FNV_START, 0
+    value, length = FNV_START, 0
     small = False  # whether the last letter was small
     for at in range(start, end + 1):
         byte = np.int64(data[at]) if at < end else np.int64(32)
@@ -237,14 +253,14 @@ def words_hints(data, start, end):
             if upper and small:
                 if length > 1:
                     bits |= find(WORD_KEYS, WORD_VALUES, 11, value)
-                value, length = _FNV_START, 0
+                value, length = FNV_START, 0
             value = step(value, byte | 32)
             length += 1
             small = not upper
         else:
             if length > 1:
                 bits |= find(WORD_KEYS, WORD_VALUES, 11, value)
-            value, length, small = _FNV_START, 0, False
+            value, length, small = FNV_START, 0, False
     return bits
 
 

@@ -6,8 +6,9 @@ Eight bytes at a time; `data` must be padded by eight bytes or more behind `n`.
 from __future__ import annotations
 
 import numpy as np
+from numba import njit
 
-from gristmill.kernels.eight_bytes import every, flags_equal, load_block
+from gristmill.kernels.eight_bytes import count_equal, every, first_flag, flags_equal, load_block
 from gristmill.kernels.leaf import leaf
 
 LESS, GREATER, DOUBLE, SINGLE = (every(ord(sign)) for sign in "<>\"'")
@@ -20,12 +21,20 @@ def next_byte(data, at, n, pattern):
     while at < n:
         flags = flags_equal(load_block(data, at), pattern)
         if flags != _NONE:
-            while flags & np.uint64(0x80) == _NONE:
-                flags >>= np.uint64(8)
-                at += 1
-            return min(at, n)
+            return min(at + first_flag(flags), n)
         at += 8
     return n
+
+
+@njit(cache=True, nogil=True)
+def count(data, n, pattern):
+    """How often that byte occurs in data[:n]."""
+    found = 0
+    for at in range(0, n - 7, 8):
+        found += count_equal(load_block(data, at), pattern)
+    for at in range(n - n % 8, n):
+        found += np.uint64(data[at]) == pattern & np.uint64(255)
+    return found
 
 
 @leaf
@@ -63,10 +72,10 @@ def _spells(data, at, name, length):
 
 @leaf
 def script_end(data, at, n, name, length):
-    """Where the `</script` of a script stands, from `at` on; n when nowhere.
+    """Where the `</script` of a script stands, from `at` on, n when nowhere; and whether it ends the script.
 
     A script in a comment of its own may write another: in `<!-- write("<script></script>") -->` none ends. Where such a
-    script is never ended, the first `</script` does it.
+    script is never ended, the first `</script` does it, after a search through all of the page.
     """
     first = n
     commented = nested = False
@@ -78,7 +87,7 @@ def script_end(data, at, n, name, length):
                 at += 3  # `<!-->` ends what it begins
             elif data[at + 1] == 47 and _spells(data, at + 2, name, length):
                 if not nested:
-                    return at
+                    return at, True
                 first = min(first, at)
                 nested = False
             elif commented and _spells(data, at + 1, name, length):
@@ -86,7 +95,7 @@ def script_end(data, at, n, name, length):
         elif byte == 45 and commented and data[at + 1] == 45 and data[at + 2] == 62:
             commented = nested = False
         at = at + 1 if commented else next_byte(data, at + 1, n, LESS)
-    return first
+    return first, False
 
 
 @leaf

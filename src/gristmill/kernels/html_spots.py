@@ -183,20 +183,30 @@ def _is_joined(text, start, at, end):
     return not (_loose(text, last, end) and _loose(text, at, end))
 
 
+@leaf
+def _copy(text, at, end, out, to):
+    for k in range(end - at):
+        out[to + k] = text[at + k]
+    return to + end - at
+
+
 @njit(cache=True, nogil=True)
-def _carry_out(text, blocks, spots, out, places):
+def _carry_out(text, blocks, chosen, spots, out, places):
     to, spot = np.int64(0), 0
     for row in range(len(blocks)):
         at, end = np.int64(blocks[row, START]), np.int64(blocks[row, STOP])
         start = at
-        places[row, 0] = to
+        places[row] = to
+        while not chosen[row] and spot < len(spots) and spots[spot, FROM] < end:
+            spot += 1
+        if not chosen[row]:
+            continue
         while spot < len(spots) and spots[spot, FROM] < end:
             kind, first = spots[spot, KIND], max(np.int64(spots[spot, FROM]), at)
             last = np.int64(spots[spot, TO])
             if last > end:
                 last = first  # more than inline text
-            out[to : to + first - at] = text[at:first]
-            to += first - at
+            to = _copy(text, at, first, out, to)
             at = first
             if kind == RAISED and _can_be_raised(text, first, last, end):
                 to = _raise(text, first, last, out, to)
@@ -209,21 +219,20 @@ def _carry_out(text, blocks, spots, out, places):
                 out[to] = 32
                 to += 1
             spot += 1
-        out[to : to + end - at] = text[at:end]
-        to += end - at
+        to = _copy(text, at, end, out, to)
         places[row, 1] = to
 
 
-def carry_out(text: np.ndarray, blocks: np.ndarray, spots: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Text uint8 and blocks with all spots carried out; a block can become empty."""
+def carry_out(
+    text: np.ndarray, blocks: np.ndarray, chosen: np.ndarray, spots: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Text uint8 and blocks with the spots of the chosen blocks carried out; the others, and some of them, become empty."""
     if not len(spots):
         return text, blocks
-    raised = spots[:, KIND] == RAISED
-    lengths = np.clip(spots[raised, TO] - spots[raised, FROM], 0, LONGEST_RAISED)
-    out = np.empty(len(text) + 2 * int(lengths.sum()) + len(spots) + 16, np.uint8)
+    out = np.empty(len(text) + (2 * LONGEST_RAISED + 1) * len(spots) + 16, np.uint8)
     padded = np.concatenate((text, np.zeros(4, np.uint8)))
     places = np.empty((len(blocks), 2), np.int64)
-    _carry_out(padded, blocks, spots, out, places)
+    _carry_out(padded, blocks, chosen, spots, out, places)
     blocks = blocks.copy()
-    blocks[:, START], blocks[:, STOP] = places[:, 0], places[:, 1]
+    blocks[:, START : STOP + 1] = places
     return out[: places[-1, 1] if len(places) else 0], blocks

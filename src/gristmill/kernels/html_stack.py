@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from gristmill.kernels.html_names import BLOCK, ELEMENT_FLAGS, NUMBER
-from gristmill.kernels.leaf import leaf
+from gristmill.kernels.leaf import inlined, leaf
 
 DEEPEST = 290  # open elements; deeper ones are read as if they stood side by side (browsers: 512)
 
@@ -76,8 +76,9 @@ LEVEL_FIELDS = 16
     TABLES,
     GROUPS,
     SPAN,  # columns that the cell about to be opened takes
-) = range(27)
-STATE_FIELDS = 27
+    UNENDED,  # 1: a script within a script was never ended
+) = range(28)
+STATE_FIELDS = 28
 
 _UL, _OL, _LI, _TD, _TH, _TR, _TABLE = (NUMBER[name] for name in ("ul", "ol", "li", "td", "th", "tr", "table"))
 _MENU, _DIR, _PRE, _LISTING, _XMP = (NUMBER[name] for name in ("menu", "dir", "pre", "listing", "xmp"))
@@ -176,7 +177,7 @@ def push(state, elements, hints, stack, counts, tag, parent_hints):
         level[S_HEAD] = HEADING[tag]
 
 
-@leaf
+@inlined
 def pop_to(state, blocks, elements, stack, counts, depth):
     """Close open elements until `depth` of them are left, and the open block if one of them is block-level."""
     for at in range(state[DEPTH], depth, -1):

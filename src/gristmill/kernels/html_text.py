@@ -22,7 +22,7 @@ from gristmill.kernels.html_stack import (
     S_PRE,
     SPACE,
 )
-from gristmill.kernels.leaf import leaf
+from gristmill.kernels.leaf import inlined, leaf
 
 PADDING = 64
 """Bytes behind the page and behind its text, so that looking ahead needs no test."""
@@ -96,6 +96,12 @@ def _count(state, units):
 
 
 @leaf
+def _is_space_between(data, at, n):
+    """Whether a single space stands at `at` and a word behind it, so that both can be copied."""
+    return data[at] == 32 and at + 1 < n and KINDS[data[at + 1]] == _PLAIN
+
+
+@leaf
 def _pre_white(byte, next_, out, state):
     """White space in preformatted text stays; the line end right behind the tag goes."""
     if byte == 13:
@@ -113,7 +119,7 @@ def _pre_white(byte, next_, out, state):
     state[OUT] += 1
 
 
-@leaf
+@inlined
 def append_text(data, at, n, out, state, stack, scratch):
     """Text up to the next `<` or the end; that place."""
     if stack[state[DEPTH]][S_MUTE]:
@@ -140,6 +146,8 @@ def append_text(data, at, n, out, state, stack, scratch):
                 _pre_white(byte, data[at + 1], out, state)
             else:
                 state[SPACE] = 1
+                while at + 1 < n and data[at + 1] == 32:
+                    at += 1
             at += 1
         elif kind == _NOTHING:
             at += 1
@@ -165,16 +173,13 @@ def append_text(data, at, n, out, state, stack, scratch):
         else:
             to = _begin(out, state, stack)
             units = np.int64(0)
-            first = True
-            while at < n:
-                byte = data[at]
-                if KINDS[byte] != _PLAIN and not first:
-                    break
-                out[to] = byte
-                units += WEIGHTS[byte]
+            while True:
+                out[to] = data[at]
+                units += WEIGHTS[data[at]]
                 to += 1
                 at += 1
-                first = False
+                if at >= n or (KINDS[data[at]] != _PLAIN and (pre or not _is_space_between(data, at, n))):
+                    break
             _count(state, units)
             state[OUT] = to
     return at

@@ -17,3 +17,8 @@ def leaf(function: Callable[..., Any]) -> Any:
     bytes that costs more than the work. Without the runtime there is nothing to count (and an allocation fails to compile).
     """
     return njit(**_OPTIONS)(function)
+
+
+def inlined(function: Callable[..., Any]) -> Any:
+    """A leaf that is put whole into its callers: a call hands over each array as seven words or more, too much for every tag."""
+    return njit(**_OPTIONS, forceinline=True)(function)

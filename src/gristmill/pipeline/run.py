@@ -97,10 +97,19 @@ class _Run:
                 _forget_other_split(node.folder, self.graph.recipe.memory)
             _clear_temporary(node.folder)
             write_description(node, self.graph.recipe.memory)
-        jobs = [WarmJob(stage) for stage in stages.values() if type(stage).warm is not Stage.warm]
-        cold = [job for job in jobs if not os.path.exists(job.marker)]
+        warmed = [
+            stage for stage in (*stages.values(), *self._rough_sources(todo)) if type(stage).warm is not Stage.warm
+        ]
+        by_marker = {job.marker: job for job in map(WarmJob, warmed)}
+        cold = [job for marker, job in by_marker.items() if not os.path.exists(marker)]
         if cold and self.executor.workers > 1:  # a single worker compiles as it goes
             self._execute(cold)
+
+    def _rough_sources(self, todo: Sequence[Node]) -> list[Source]:
+        """The engines that rough texts of pages come from, where a stage that drops early judges such."""
+        read = [self.graph.recipe.sources[node.sources[0]] for node in todo if node.role == "documents"]
+        judged = [spec.read for spec in read if any(stage.judges_rough_text for stage in spec.early)]
+        return [rough for source in judged if (rough := source.rough()) is not None]
 
     def _execute(self, jobs: Sequence[Job]) -> set[str]:
         """Run the jobs; returns the names of those that failed."""

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import IO, ClassVar
 
 from pydantic import field_validator
@@ -228,15 +229,25 @@ class Warc(Source):
         """The main text as the fast engine finds it, where another one is set."""
         if record.payload is None or self.extract.engine == "gristmill":
             return None
-        rough = self.extract.model_copy(update={"engine": "gristmill", "favour": "balanced", "strip_urls": "none"})
+        rough = _rough(self.extract)
         try:
             return extract(record.payload, rough, content_type=record.hints.get("content_type"), url=record.url).text
         except ExtractionError:
             return None
 
+    def rough(self) -> Warc | None:
+        if self.extract.engine == "gristmill":
+            return None
+        copy = self.model_copy(update={"extract": _rough(self.extract)})
+        copy.named(f"{self.name}, rough text")
+        return copy
+
     @property
     def kernel_set(self) -> str:
-        return f"{self.kind}.gristmill" if self.extract.engine == "gristmill" else self.kind
+        if self.extract.engine != "gristmill":
+            return self.kind
+        further = {"comments": self.extract.comments, "no_tables": not self.extract.tables}
+        return ".".join((self.kind, "gristmill", *(name for name, on in further.items() if on)))
 
     def warm(self) -> None:
         if self.extract.engine == "gristmill":
@@ -260,6 +271,12 @@ class Warc(Source):
         if found.confidence is not None:
             record.metadata["extraction_confidence"] = round(found.confidence, 3)
         self._set_text(record, found.text)
+
+
+@lru_cache(maxsize=16)
+def _rough(settings: ExtractSettings) -> ExtractSettings:
+    """The same with the fast engine."""
+    return settings.model_copy(update={"engine": "gristmill", "favour": "balanced", "strip_urls": "none"})
 
 
 _KEPT_FIELDS = (
