@@ -73,7 +73,8 @@ def extract_here(payload: bytes, settings: ExtractSettings, content_type: str | 
             # 0.6 s at 5,000 levels, minutes at 100,000; trafilatura's parser gives up at 256
             raise ExtractionError("unparsable", f"elements nested more than {MAX_DEPTH:,} deep")
         page = decode_page(payload, content_type)
-        if (page.codec not in ("ascii", "utf-8") or b"\0" in payload) and looks_binary(page.text):
+        unsure = page.utf8 is None and (page.codec not in ("ascii", "utf-8") or b"\0" in payload)
+        if unsure and looks_binary(page.text):
             raise ExtractionError("undecodable", f"{len(payload):,} bytes that are not text; read as {page.codec}")
         try:
             if page.utf8 is not None and isinstance(engine, Utf8Engine):
