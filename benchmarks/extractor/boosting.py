@@ -11,7 +11,7 @@ from samples import Sample
 from gristmill.extract.block_model import BlockModel
 from gristmill.extract.forest import Forest
 
-FIRST_TREES, SECOND_TREES = 130, 50
+FIRST_TREES, SECOND_TREES = 260, 100
 INNER = 2  # folds for the first stage's answers that the second learns from
 
 

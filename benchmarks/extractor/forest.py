@@ -12,7 +12,7 @@ from gristmill.extract.forest import LEAF, Forest
 PARAMETERS: dict[str, Any] = {
     "objective": "binary",
     "num_leaves": 31,
-    "learning_rate": 0.1,
+    "learning_rate": 0.06,
     "min_data_in_leaf": 60,
     "min_sum_hessian_in_leaf": 5.0,
     "feature_fraction": 0.5,

@@ -7,6 +7,7 @@ import pytest
 
 from gristmill.extract import ExtractSettings, extract
 from gristmill.extract.block_model import FORMAT, BlockModel, shipped_model
+from gristmill.extract.blocks import PageFeatures
 from gristmill.kernels.html_adopt import adopt
 from gristmill.kernels.html_blocks import read_blocks
 from gristmill.kernels.html_emit import emit
@@ -115,10 +116,10 @@ class TestWriting:
         assert written("<pre><div>a</div><div> b</div></pre>", markdown=True) == "```\na\n b\n```"
 
     def test_code_inside_chosen_text_is_kept(self):
-        page = read_blocks(b"<pre>x</pre><p>a<pre>b</pre><p>c<p>d<p>e<p>f<pre>y</pre>")
+        page = PageFeatures(b"<pre>x</pre><p>a<pre>b</pre><p>c<p>d<p>e<p>f<pre>y</pre>")
         chosen = np.array([False, True, False, True, False, False, False, False])
-        adopt(page.blocks, np.zeros(8, np.float32), 0.5, chosen)
-        assert emit(page, chosen, False) == "a\n\nb\n\nc"
+        adopt(page.blocks, page.facts, np.zeros(8, np.float32), 0.5, chosen)
+        assert emit(page.page, chosen, False) == "a\n\nb\n\nc"
 
     def test_quotes_in_markdown(self):
         assert written("a<blockquote><p>b<br>c<p>d</blockquote>e", markdown=True) == "a\n\n> b\n> c\n>\n> d\n\ne"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from gristmill.extract.blocks import PageFeatures
 from gristmill.extract.tidy import tidy
 from gristmill.kernels.html_adopt import adopt
 from gristmill.kernels.html_blocks import read_blocks
@@ -21,11 +22,12 @@ def written(html: str, *, markdown: bool = False, without: str = "") -> str:
 
 def adopted(html: str, sure: str, unlikely: str = "") -> str:
     """The text when blocks that begin with a sign of `sure` are chosen and those of `unlikely` are as good as excluded."""
-    page = read_blocks(html.encode())
+    features = PageFeatures(html.encode())
+    page = features.page
     signs = [chr(page.text[block[START]]) for block in page.blocks]
     p = np.array([0.9 if sign in sure else 0.0 if sign in unlikely else 0.4 for sign in signs], np.float32)
     chosen = p >= 0.5
-    adopt(page.blocks, p, 0.5, chosen)
+    adopt(page.blocks, features.facts, p, 0.5, chosen)
     return emit(page, chosen, False)
 
 
