@@ -112,7 +112,7 @@ def gold_pages(data: Path, sets: tuple[str, ...] = tuple(FILES)) -> list[Page]:
             else:
                 page.wanted, page.unwanted = row["with"], row["without"] or []
             pages.append(page)
-    _identify(pages)
+    name_languages(pages)
     return pages
 
 
@@ -145,7 +145,7 @@ def visible_text(html: str) -> str:
     return extract_plain_text(html, preserve_formatting=True, main_content=False, alt_texts=False, links=False)
 
 
-def _identify(pages: list[Page]) -> None:
+def name_languages(pages: list[Page]) -> None:
     from gristmill.filters.language import identify
 
     codes = identify([page.gold or " ".join(page.wanted) for page in pages]).first

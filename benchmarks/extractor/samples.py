@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +10,7 @@ from alignment import align
 from gold import Page
 from measures import agreement, snippet_counts
 from peers import texts_of
+from rewriting import Script, rewrite
 
 from gristmill.extract.blocks import PageFeatures
 from gristmill.extract.charset import decode
@@ -68,6 +69,15 @@ def make_sample(page: Page, gold: str | None, weight: float) -> Sample:
         seed = int.from_bytes(page.payload[:64][-8:].ljust(8), "little") % 2**32
         rows = np.sort(np.random.default_rng(seed).choice(rows, MOST_BLOCKS, replace=False))
     return Sample(page, blocks, blocks.features(), labels, weight, rows)
+
+
+def rewritten(sample: Sample, script: Script) -> Sample | None:
+    """The same lesson in another script; None where the page then has other blocks."""
+    html = rewrite(decode(sample.page.payload, "text/html")[0], script)
+    blocks = PageFeatures(html.encode("utf-8", "replace"))
+    if len(blocks.blocks) != len(sample.blocks.blocks):
+        return None
+    return replace(sample, blocks=blocks, features=blocks.features())
 
 
 def lessons(pages: list[Page], cache: Path | None) -> list[tuple[Page, str | None, float]]:

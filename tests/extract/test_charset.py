@@ -112,6 +112,115 @@ def test_page_cut_inside_a_character_loses_only_that_character():
     assert decode(cut)[0] == page(CHINESE)[: page(CHINESE).rindex("吧")]
 
 
+@pytest.mark.parametrize(("label", "codec", "text"), [
+    ("gb2312", "gb18030", CHINESE), ("gb18030", "gb18030", "㐀㐁" + CHINESE), ("big5", "big5", TAIWANESE),
+    ("shift_jis", "cp932", JAPANESE), ("euc-jp", "euc_jp", JAPANESE[:-1]), ("euc-kr", "cp949", KOREAN),
+    ("utf-8", "utf-8", CHINESE),
+])  # fmt: skip
+@pytest.mark.parametrize("times", [1, 8])
+def test_a_declared_charset_is_believed_wherever_the_page_is_cut(label, codec, text, times):
+    """Most pages cut inside a character once were read as windows-1252, which can read nearly anything."""
+    whole = f"<meta charset={label}><p>{text * times}"
+    payload = whole.encode(codec)
+    for end in range(len(payload) + 1):
+        found = decode(payload[:end])[0]
+        assert whole.startswith(found)
+        assert len(found) >= len(payload[:end].decode(codec, "ignore"))
+
+
+@pytest.mark.parametrize("mark", ["", "\ufeff"])
+@pytest.mark.parametrize("codec", ["utf-16-le", "utf-16-be"])
+def test_utf16_cut_inside_a_character_loses_only_that_character(codec, mark):
+    payload = (mark + page(RUSSIAN)).encode(codec)
+    assert decode(payload[:-1]) == (page(RUSSIAN)[:-1], codec)
+
+
+@pytest.mark.parametrize("codec", ["utf-16-le", "utf-16-be"])
+def test_utf16_that_begins_with_text_is_seen_where_the_header_says_so(codec):
+    payload = (RUSSIAN + page(CHINESE)).encode(codec)
+    for label in ("utf-16", "UTF-16LE", "unicode"):
+        assert decode(payload, f"text/html; charset={label}") == (RUSSIAN + page(CHINESE), codec)
+    for lying in (page(RUSSIAN), "a\0" + page(RUSSIAN)):
+        assert decode(lying.encode(), "text/html; charset=utf-16") == (lying.replace("\0", ""), "utf-8")
+
+
+def test_a_short_text_with_a_stray_byte_is_still_in_its_charset():
+    payload = b"<meta charset=gb2312><p>" + CHINESE.encode("gb18030") + b"<b>\xff</b>"
+    assert decode(payload) == (f"<meta charset=gb2312><p>{CHINESE}<b>\ufffd</b>", "gb18030")
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        "<meta charset=no-such><meta charset=windows-1251>",
+        "<meta data-charset=koi8-r charset='windows-1251'>",
+        "<META CONTENT='text/html; charset=windows-1251' HTTP-EQUIV=Content-Type>",
+        "<meta/charset = windows-1251 />",
+        "<meta name=description content='about charset=koi8-r'><meta charset=windows-1251>",
+        "<metadata charset=koi8-r><meta charset=windows-1251>",
+        "<meta charset=windows-1251><meta charset=koi8-r>",
+        "<?xml version='1.0' encoding='koi8-r'?><meta charset=windows-1251>",
+        "<script>var a = 1</script>" * 100 + "<meta charset=windows-1251>",
+    ],
+)
+def test_the_first_known_label_of_a_meta_element_counts(head):
+    assert decode((head + RUSSIAN).encode("cp1251"))[1] == "cp1251"
+
+
+@pytest.mark.parametrize(("header", "inside", "codec"), [
+    ("koi8-r", "windows-1251", "koi8-r"),
+    ("no-such", "windows-1251", "cp1251"),
+    ("utf-8", "windows-1251", "cp1251"),
+    ("iso-8859-1", "windows-1251", "cp1251"),
+    ("utf-16", "windows-1251", "cp1251"),
+    ("utf-7", "utf-7", "cp1251"),
+    ("windows-1251", "x-user-defined", "cp1251"),
+])  # fmt: skip
+def test_cyrillic_bytes_where_header_and_page_say_two_other_things(header, inside, codec):
+    assert decode(page(RUSSIAN, inside).encode("cp1251"), f"text/html; charset={header}")[1] == codec
+
+
+def test_utf7_is_no_charset_and_its_tags_stay_text():
+    payload = b"<meta charset=utf-7>+ADw-script+AD4-alert(1)+ADw-/script+AD4-"
+    assert decode(payload, "text/html; charset=utf-7") == (payload.decode(), "ascii")
+
+
+def test_user_defined_bytes_are_read_as_windows_1252():
+    assert decode(page(GERMAN, "x-user-defined").encode("cp1252"))[1] == "cp1252"
+
+
+LABELS = {
+    "utf-8": "unicode-1-1-utf-8 unicode11utf8 unicode20utf8 utf8 x-unicode20utf8",
+    "cp866": "866 cp866 csibm866 ibm866",
+    "iso8859-2": "csisolatin2 iso-8859-2 iso-ir-101 iso8859-2 iso88592 iso_8859-2 iso_8859-2:1987 l2 latin2",
+    "iso8859-5": "csisolatincyrillic cyrillic iso-8859-5 iso-ir-144 iso88595 iso_8859-5:1988",
+    "iso8859-6": "arabic asmo-708 csiso88596e csiso88596i csisolatinarabic ecma-114 iso-8859-6-e iso-8859-6-i iso-ir-127",
+    "iso8859-7": "csisolatingreek ecma-118 elot_928 greek greek8 iso-8859-7 iso-ir-126 sun_eu_greek",
+    "iso8859-8": "csiso88598e csisolatinhebrew hebrew iso-8859-8-e iso-ir-138 visual csiso88598i iso-8859-8-i logical",
+    "koi8-r": "cskoi8r koi koi8 koi8-r koi8_r",
+    "koi8-u": "koi8-ru koi8-u",
+    "mac-roman": "csmacintosh mac macintosh x-mac-roman",
+    "mac-cyrillic": "x-mac-cyrillic x-mac-ukrainian",
+    "cp874": "dos-874 iso-8859-11 iso8859-11 iso885911 tis-620 windows-874",
+    "cp1252": "ansi_x3.4-1968 ascii cp819 csisolatin1 ibm819 iso-ir-100 iso88591 iso_8859-1:1987 l1 latin1 us-ascii x-cp1252",
+    "cp1254": "csisolatin5 iso-8859-9 iso-ir-148 iso88599 iso_8859-9:1989 l5 latin5 x-cp1254",
+    "gb18030": "chinese csgb2312 csiso58gb231280 gb2312 gb_2312 gb_2312-80 gbk iso-ir-58 x-gbk gb18030",
+    "big5hkscs": "big5 big5-hkscs cn-big5 csbig5 x-x-big5",
+    "euc_jisx0213": "cseucpkdfmtjapanese euc-jp x-euc-jp",
+    "iso2022_jp_ext": "csiso2022jp iso-2022-jp",
+    "cp932": "csshiftjis ms932 ms_kanji shift-jis shift_jis sjis windows-31j x-sjis",
+    "cp949": "cseuckr csksc56011987 euc-kr iso-ir-149 korean ks_c_5601-1987 ks_c_5601-1989 ksc5601 ksc_5601 windows-949",
+}
+
+
+@pytest.mark.parametrize("codec", LABELS)
+def test_labels_mean_what_the_encoding_standard_says(codec):
+    """Those of the standard that are easily missed."""
+    assert {label: codec_of(f" {label.upper()}\n") for label in LABELS[codec].split()} == dict.fromkeys(
+        LABELS[codec].split(), codec
+    )
+
+
 def test_one_stray_byte_does_not_turn_utf8_into_latin1():
     payload = page(GERMAN).encode("utf-8").replace(b"Sylter", b"S\xfclter", 1)
     text, codec = decode(payload, "text/html; charset=utf-8")

@@ -13,8 +13,6 @@ from gristmill.kernels.html_blocks import read_blocks
 from gristmill.kernels.html_context import N_CONTEXT, SUMMARY, fill_context, summarise
 from gristmill.kernels.html_facts import FACTS, describe_blocks
 from gristmill.kernels.html_features import (
-    COMMENT,
-    FAR,
     N_FEATURES,
     N_HINTS,
     TOTALS,
@@ -22,7 +20,6 @@ from gristmill.kernels.html_features import (
     running_totals,
     surroundings,
 )
-from gristmill.kernels.html_stack import ELEMENT
 
 CHUNK = 4096
 """Blocks whose features are held at a time."""
@@ -42,20 +39,7 @@ class PageFeatures:
         if rows:
             describe_blocks(read.text, read.blocks, read.page[slice(*read.title)], self.facts)
             surroundings(read.elements, read.hints, self.distances, self.wider, self.depths)
-            self.sum_up()
-
-    def sum_up(self) -> None:
-        """Running totals; again after `distances` changed."""
-        running_totals(self.blocks, self.facts, self.page.elements, self.distances, self.totals)
-
-    def in_comments(self) -> np.ndarray:
-        """bool (blocks,): an element around it is marked as readers' comments."""
-        return self.distances[self.blocks[:, ELEMENT], COMMENT] < FAR
-
-    def without_comment_marks(self) -> None:
-        """Forget which elements hold readers' comments."""
-        self.distances[:, COMMENT] = FAR
-        self.sum_up()
+            running_totals(self.blocks, self.facts, read.elements, self.distances, self.totals)
 
     def fill(self, low: int, high: int, out: np.ndarray) -> None:
         """First-stage features of blocks [low, high) into float32 rows of `out`."""

@@ -3,7 +3,8 @@
 In order: a byte order mark; UTF-8 that is valid or nearly so and uses multi-byte sequences (corpora are often
 re-encoded while the page still declares its old charset, and text in another charset is almost never valid
 UTF-8); the HTTP header; the page's own declaration; detection. Labels mean what the WHATWG Encoding Standard
-makes of them: latin-1 and ASCII are windows-1252, gb2312 is gb18030.
+makes of them: latin-1 and ASCII are windows-1252, gb2312 is gb18030. A character cut in two by the end of the
+payload is left out and speaks against no charset.
 """
 
 from __future__ import annotations
@@ -21,6 +22,9 @@ DETECTED = 1 << 17
 
 TOLERATED = 0.01
 """Share of non-ASCII characters that may be undecodable before a declared charset is disbelieved."""
+
+TOLERATED_FEW = (2, 0.1)
+"""So many may be in any case, where they are no more than this share: a short text with a stray byte."""
 
 TOLERATED_UTF8 = 0.3
 """The same for UTF-8, whose sequences rarely occur by chance: GBK or EUC-KR text read so is mostly damage."""
@@ -52,6 +56,8 @@ _UNLISTED = {
     "ms949": "cp949",
     "cp950": "big5hkscs",
     "x-mac-cyrillic": "mac-cyrillic",
+    "x-mac-ukrainian": "mac-cyrillic",
+    "x-user-defined": "cp1252",
 }
 # pages named after an ISO standard that use bytes it leaves to controls are in the Windows charset beside it
 _WINDOWS = {
@@ -65,14 +71,14 @@ _WINDOWS = {
 _C1 = re.compile("[\x80-\x9f]")
 
 _COMMENT = re.compile(rb"<!--.*?-->", re.DOTALL)
-_DECLARED = re.compile(
-    rb"""<meta\b[^>]{0,400}?\bcharset\s*=\s*["']?\s*([\w:.+-]{2,40})"""
-    rb"""|<\?xml\b[^>]{0,200}?\bencoding\s*=\s*["']([\w:.+-]{2,40})""",
-    re.IGNORECASE,
-)
+_META = re.compile(rb"<meta(?=[\s/])[^>]{0,400}", re.IGNORECASE)
+_META_CHARSET = re.compile(rb"""(?<![\w-])charset\s*=\s*["']?\s*([\w:.+-]{2,40})""", re.IGNORECASE)
+_META_OF_TEXT = re.compile(rb"(?<![\w-])(?:name|property|itemprop)\s*=", re.IGNORECASE)  # a description, a title
+_XML = re.compile(rb"""<\?xml\b[^>]{0,200}?\bencoding\s*=\s*["']([\w:.+-]{2,40})""", re.IGNORECASE)
 _HEADER = re.compile(r"""charset\s*=\s*["']?\s*([\w:.+-]{2,40})""", re.IGNORECASE | re.ASCII)
 _ISO_2022_JP = re.compile(rb"\x1b(?:\$[@B]|\([JI])")
 _UTF16_LE = re.compile(rb"(?:\s\0){0,2048}<\0[!?a-zA-Z]\0")
+_UTF16_LABEL = re.compile("utf-16|unicode$|ucs-2$|iso-10646-ucs-2$|csunicode$|unicodefe", re.IGNORECASE)
 _UTF16_BE = re.compile(rb"(?:\0\s){0,2048}\0<\0[!?a-zA-Z]")
 
 
@@ -105,43 +111,47 @@ def decode_page(payload: bytes, content_type: str | None = None) -> Decoded:
 def _decode(payload: bytes, content_type: str | None) -> Decoded:
     for bom, codec in _BOMS:
         if payload.startswith(bom):
-            return Decoded(payload[len(bom) :].decode(codec, "replace"), codec)
-    if bare := _bare_utf16(payload):
-        return Decoded(payload.decode(bare, "replace"), bare)
+            return Decoded(_read(payload[len(bom) :], codec), codec)
+    if bare := _bare_utf16(payload, content_type):
+        return Decoded(_read(payload, bare), bare)
     if payload.isascii():
         if b"\x1b" in payload and _ISO_2022_JP.search(payload):
-            return Decoded(payload.decode("iso2022_jp_ext", "replace"), "iso2022_jp_ext")
+            return Decoded(_read(payload, "iso2022_jp_ext"), "iso2022_jp_ext")
         return Decoded(payload.decode("ascii"), "ascii", payload)
     try:
         return Decoded(payload.decode("utf-8"), "utf-8", payload)
     except UnicodeDecodeError:
         pass
-    nearly = payload.decode("utf-8", "replace")
-    if _damage(nearly) <= TOLERATED_UTF8:
-        # crawlers cut payloads at a limit, inside a character as often as not
-        return Decoded(nearly[:-1] if _ends_inside_a_character(payload) else nearly, "utf-8")
+    nearly = _read(payload, "utf-8")
+    if _damage(nearly)[1] <= TOLERATED_UTF8:
+        return Decoded(nearly, "utf-8")
     return Decoded(*_most_credible(payload, content_type))
 
 
-def _bare_utf16(payload: bytes) -> str | None:
-    """UTF-16 without a byte order mark, told by markup whose every other byte is NUL."""
-    if b"\0" not in payload[:64]:
-        return None
-    if _UTF16_LE.match(payload):
-        return "utf-16-le"
-    return "utf-16-be" if _UTF16_BE.match(payload) else None
+def _read(payload: bytes, codec: str) -> str:
+    """With U+FFFD for what cannot be read; a character that the end cuts in two goes, as crawlers cut pages at a limit."""
+    return codecs.getincrementaldecoder(codec)("replace").decode(payload)
 
 
-def _ends_inside_a_character(payload: bytes) -> bool:
-    decoder = codecs.getincrementaldecoder("utf-8")("ignore")
-    decoder.decode(payload[-4:])
-    return bool(decoder.getstate()[0])
+def _bare_utf16(payload: bytes, content_type: str | None) -> str | None:
+    """UTF-16 without a byte order mark, told by NULs: where the page begins with markup, or the header says so."""
+    start = payload[:PRESCAN]
+    if b"\0" in start[:64]:
+        if _UTF16_LE.match(payload):
+            return "utf-16-le"
+        if _UTF16_BE.match(payload):
+            return "utf-16-be"
+    if content_type and (header := _HEADER.search(content_type)) and _UTF16_LABEL.match(header.group(1)):
+        first, second = start[::2].count(0), start[1::2].count(0)  # every ASCII character has a NUL
+        if first + second > len(start) // 16 and max(first, second) > 4 * min(first, second):
+            return "utf-16-le" if first < second else "utf-16-be"
+    return None
 
 
-def _damage(text: str) -> float:
-    """U+FFFD as a share of the non-ASCII characters."""
+def _damage(text: str) -> tuple[int, float]:
+    """How many U+FFFD there are, and as a share of the non-ASCII characters."""
     bad = text.count("\ufffd")
-    return bad / (len(text) - len(text.encode("ascii", "ignore"))) if bad else 0.0
+    return bad, bad / (len(text) - len(text.encode("ascii", "ignore"))) if bad else 0.0
 
 
 def _most_credible(payload: bytes, content_type: str | None) -> tuple[str, str]:
@@ -149,13 +159,13 @@ def _most_credible(payload: bytes, content_type: str | None) -> tuple[str, str]:
     readings: dict[str, tuple[float, str]] = {}
     for codec in _candidates(payload, content_type):
         if codec not in readings:
-            text = payload.decode(codec, "replace")
-            damage = _damage(text)
-            if damage <= TOLERATED:
+            text = _read(payload, codec)
+            bad, share = _damage(text)
+            if share <= TOLERATED or (bad <= TOLERATED_FEW[0] and share <= TOLERATED_FEW[1]):
                 if codec in _WINDOWS and _C1.search(text):
-                    return payload.decode(_WINDOWS[codec], "replace"), _WINDOWS[codec]
+                    return _read(payload, _WINDOWS[codec]), _WINDOWS[codec]
                 return text, codec
-            readings[codec] = damage, text
+            readings[codec] = share, text
     codec = min(readings, key=lambda name: readings[name][0])
     return readings[codec][1], codec
 
@@ -172,16 +182,23 @@ def _candidates(payload: bytes, content_type: str | None) -> Iterator[str]:
 
 
 def declared_codecs(payload: bytes, content_type: str | None) -> list[str]:
-    """Codecs the header and the page name, most credible first."""
-    labels = []
-    if content_type and (header := _HEADER.search(content_type)):
-        labels.append(header.group(1))
-    if inside := _DECLARED.search(_COMMENT.sub(b"", payload[:PRESCAN])):
-        labels.append((inside.group(1) or inside.group(2)).decode("ascii"))
-    found = [codec for label in labels if (codec := codec_of(label))]
-    if found[:1] == ["cp1252"]:
-        found.reverse()  # a server's blanket default against the author's word
-    return found
+    """Codecs the header, the page's first <meta> with a known label and its XML declaration name, most credible first."""
+    header = _HEADER.search(content_type) if content_type else None
+    served = codec_of(header.group(1)) if header else None
+    start = _COMMENT.sub(b"", payload[:PRESCAN])
+    inside = [next(_in_meta(start), None)]
+    if declared := _XML.search(start):
+        inside.append(codec_of(declared.group(1).decode("ascii")))
+    # cp1252 is a server's blanket default against the author's word
+    order = [*inside, served] if served == "cp1252" else [served, *inside]
+    return [codec for codec in order if codec]
+
+
+def _in_meta(start: bytes) -> Iterator[str]:
+    for tag in _META.findall(start):
+        found = _META_CHARSET.search(tag)
+        if found and not _META_OF_TEXT.search(tag) and (codec := codec_of(found.group(1).decode("ascii"))):
+            yield codec
 
 
 def codec_of(label: str) -> str | None:

@@ -14,6 +14,7 @@ from gristmill.kernels.html_stack import START, STOP
 from gristmill.kernels.html_text import WEIGHTS
 from gristmill.kernels.leaf import leaf
 
+LEAST_UNSTOPPED = 80  # units of a Thai or Lao text that ends as a sentence does; they have no full stop
 UNITS_PER_WORD = 6  # units of a word where none are parted by spaces
 
 # columns of `facts` int32 (blocks, FACTS)
@@ -22,6 +23,8 @@ FACTS = 10
 SENTENCE, COLON, COMMA, LETTER, DIGIT, OTHER = 1, 2, 3, 4, 5, 6
 """Values of LAST and, from LETTER on, of FIRST_SIGN, whose letters are 7 when small and 4 when not."""
 SMALL = 7
+_CASELESS = 8  # a letter of a script without capitals
+UNITS_PER_CAPITAL = 18  # as in prose of English and German, so that letters without case are no sign of anything
 
 _TITLE_BITS = 8
 MIX = np.uint64(0x9E3779B97F4A7C15)  # an odd number without a pattern: 2^64 over the golden ratio
@@ -44,8 +47,10 @@ def _ascii_kinds() -> np.ndarray:
 
 
 ASCII = _ascii_kinds()
-_ENDS = np.array(sorted(map(ord, "…。！？؟۔।॥։፧።᙮។៕՞‽．｡⁇⁈⁉܀။")), np.int64)
-_COMMAS = np.array(sorted(map(ord, "،؛、，；﹐﹑･፣፤")), np.int64)
+_ENDS = np.array(sorted(map(ord, "…。！？؟۔।॥։፧።᙮។៕՞‽．｡⁇⁈⁉܀။׃༎།෴፨᠃")), np.int64)
+_COMMAS = np.array(sorted(map(ord, "،؛、，；﹐﹑･፣፤၊᠂")), np.int64)
+_CLOSING = np.array(sorted(map(ord, "\"')]”“»«’›」』）】》〉")), np.int64)
+"""Quotes and brackets that hide what a sentence ends with."""
 
 
 @leaf
@@ -57,31 +62,57 @@ def _among(codes, code):
 
 
 @leaf
+def _is_digit(code):
+    """Digits beyond ASCII. Blocks of the scripts of India are alike."""
+    if 0x900 <= code < 0xE00:
+        return 0x66 <= code & 0x7F <= 0x6F
+    return (
+        0x660 <= code <= 0x669 or 0x6F0 <= code <= 0x6F9 or 0xE50 <= code <= 0xE59 or 0xED0 <= code <= 0xED9
+        or 0xF20 <= code <= 0xF29 or 0x1040 <= code <= 0x1049 or 0x17E0 <= code <= 0x17E9 or 0xFF10 <= code <= 0xFF19
+    )  # fmt: skip
+
+
+@leaf
+def _cased_kind(code):
+    """Kind of a letter of Latin, Greek, Cyrillic or Armenian beyond ASCII, nearly; 0: of none of them."""
+    if code < 0x250 or 0x460 <= code < 0x530 or 0x1E00 <= code < 0x1F00:
+        return LETTER if code & 1 == 0 else SMALL
+    if 0x391 <= code <= 0x3A9 or 0x386 <= code <= 0x38F or 0x400 <= code <= 0x42F or 0x531 <= code <= 0x556:
+        return LETTER
+    if code < 0x588 or 0x1C90 <= code < 0x1CC0 or 0x1F00 <= code < 0x2000:
+        return LETTER if code >= 0x1C90 and code < 0x1CC0 else SMALL
+    return 0
+
+
+@leaf
 def _wide_kind(code):
     """Kind of a code point beyond ASCII."""
-    if code < 0x250:
+    if code < 0x100:
         if code < 0xC0:
             return SMALL if code == 0xAA or code == 0xB5 or code == 0xBA else OTHER
         if code == 0xD7 or code == 0xF7:
             return OTHER
-        if code < 0x100:
-            return LETTER if code < 0xDF else SMALL
-        return LETTER if code & 1 == 0 else SMALL  # nearly
-    if 0x430 <= code < 0x530 or 0x620 <= code < 0x660 or 0xE00 <= code < 0x1000 or 0x3040 <= code < 0xE000:
-        return SMALL  # most letters of most pages, before the searches
-    if 0x391 <= code <= 0x3A9 or 0x400 <= code <= 0x42F:
-        return LETTER
+        return LETTER if code < 0xDF else SMALL
+    if code < 0x530:
+        return _cased_kind(code)
+    if 0x3040 <= code < 0xE000:
+        return _CASELESS  # kana, ideographs, Hangul
     if _among(_ENDS, code):
         return SENTENCE
     if _among(_COMMAS, code):
         return COMMA
+    if code == 0xFF1A:
+        return COLON
+    if _is_digit(code):
+        return DIGIT
+    kind = _cased_kind(code)
+    if kind:
+        return kind
     if 0x2000 <= code < 0x2C00 or 0x3000 <= code < 0x3040 or 0xE000 <= code < 0xF900 or 0xFE10 <= code < 0xFE70:
         return OTHER
     if 0xFF00 <= code < 0xFF66 or (code >= 0x1F000 and code < 0x20000):
         return OTHER
-    if 0x660 <= code <= 0x669 or 0x6F0 <= code <= 0x6F9 or 0x966 <= code <= 0x96F:
-        return DIGIT
-    return SMALL
+    return _CASELESS
 
 
 @leaf
@@ -128,10 +159,11 @@ def _end_word(words, value, adding):
 @leaf
 def _describe(data, start, stop, facts, words, adding):
     """Facts of data[start:stop]; hash of its letters and digits. With `adding`, its words become the title's."""
-    n_words = ends = commas = digits = uppers = symbols = in_title = 0
+    n_words = ends = commas = digits = uppers = symbols = in_title = caseless = 0
     unspaced = last = first = 0
     whole = word = FNV_START
-    length = 0
+    length = pauses = unstopped = 0
+    pausing = False  # a space here parts two phrases: the sign before is Thai or Lao
     at = start
     while at < stop:
         byte = np.int64(data[at])
@@ -141,7 +173,7 @@ def _describe(data, start, stop, facts, words, adding):
         else:
             code, after = decode(data, at, stop)
             kind = _wide_kind(code)
-            loose = _without_spaces(code) and kind == SMALL
+            loose = kind == _CASELESS and _without_spaces(code)
         if kind >= LETTER and kind != OTHER:
             folded = code | 32 if code < 128 else code + 32 if 0x410 <= code < 0x430 else code
             whole = step(step(whole, folded & 255), folded >> 8 & 255)
@@ -151,6 +183,8 @@ def _describe(data, start, stop, facts, words, adding):
                 digits += 1
             elif kind == LETTER:
                 uppers += 1
+            elif kind == _CASELESS:
+                caseless += WEIGHTS[byte]
             if loose:
                 unspaced += WEIGHTS[byte]
                 in_title += _end_word(words, word, adding)
@@ -166,28 +200,23 @@ def _describe(data, start, stop, facts, words, adding):
                 commas += 1
             elif kind == OTHER:
                 symbols += 1
+            elif pausing:
+                pauses += 1
+        pausing = bool(loose and code < 0xF00)
         if kind:
+            unstopped = unstopped + 1 if pausing else 0 if kind == SENTENCE else unstopped
             if first == 0:
-                first = kind
-            # closing quotes and brackets hide what a sentence ends with
-            if kind != OTHER or not (
-                code == 34
-                or code == 39
-                or code == 41
-                or code == 93
-                or code == 0x201D
-                or code == 0x201C
-                or code == 0xBB
-                or code == 0x2019
-                or code == 0x300D
-                or code == 0x300F
-                or code == 0xFF09
-            ):
-                last = LETTER if kind == SMALL else kind
+                first = LETTER if kind == _CASELESS else kind
+            if kind != OTHER or not _among(_CLOSING, code):
+                last = LETTER if kind >= SMALL else kind
         at = after
     if length:
         n_words += 1
         in_title += _end_word(words, word, adding)
+    if unstopped >= LEAST_UNSTOPPED and last == LETTER:
+        last = SENTENCE
+    ends, commas = ends + pauses // 2, commas + pauses - pauses // 2
+    uppers += (caseless + UNITS_PER_CAPITAL - 1) // UNITS_PER_CAPITAL
     facts[WORDS] = n_words + unspaced // UNITS_PER_WORD
     facts[ENDS], facts[COMMAS], facts[DIGITS], facts[UPPERS], facts[SYMBOLS] = ends, commas, digits, uppers, symbols
     facts[LAST], facts[FIRST_SIGN], facts[TITLE_WORDS], facts[TWINS] = last, first, in_title, 0
