@@ -90,22 +90,39 @@ def report(name: str, scale: float, peer: bool) -> bool:
     """Print a shape's lines; whether it is linear."""
     good = True
     for label, settings in (("", PLAIN), ("all", ALL)):
-        costs = [cost(partial(SHAPES[name], share * scale), settings) for share in SIZES]
-        died = [found for found in costs if isinstance(found, str)]
-        if died:
-            print(f"{name:22} {label:4} {died[0]}")
+        costs = measured(SHAPES[name], scale, settings)
+        if isinstance(costs, str):
+            print(f"{name:24} {label:4} {costs}")
             return False
         other = cost(partial(SHAPES[name], SIZES[0] * scale), PEER, PEER_SECONDS) if peer and not label else None
-        good &= _print(name, label, [found for found in costs if isinstance(found, Cost)], other)
+        good &= _print(name, label, costs, other)
     return good
+
+
+def measured(shape: Callable[[float], bytes], scale: float, settings: ExtractSettings) -> list[Cost] | str:
+    """The cost of each of SIZES. What looks worse than linear is measured twice more: other work on the machine is, too."""
+    best: list[Cost] = []
+    for _ in range(3):
+        costs = [cost(partial(shape, share * scale), settings) for share in SIZES]
+        if died := [found for found in costs if isinstance(found, str)]:
+            return died[0]
+        found = [one for one in costs if isinstance(one, Cost)]
+        best = [min(pair, key=lambda one: one.seconds) for pair in zip(best, found, strict=True)] if best else found
+        if not _is_slow(best):
+            break
+    return best
+
+
+def _is_slow(costs: list[Cost]) -> bool:
+    first, half, last = costs
+    return half.seconds > LEAST_SECONDS and min(_growth(first, half), _growth(half, last)) > WORST_GROWTH
 
 
 def _print(name: str, label: str, costs: list[Cost], other: Cost | str | None) -> bool:
     first, half, last = costs
     growth = [_growth(first, half), _growth(half, last)]
     times = last.memory / last.size
-    slow = half.seconds > LEAST_SECONDS and min(growth) > WORST_GROWTH
-    good = not slow and times < WORST_MEMORY
+    good = not _is_slow(costs) and times < WORST_MEMORY
     beside = ""
     if isinstance(other, Cost):
         beside = f"{other.seconds:6.2f} s {other.memory / other.size:5.0f} x page, {other.outcome}; ours {first.seconds:.2f} s"

@@ -44,3 +44,19 @@ class TestComments:
             "<article>", "<article class=kommentar>"
         )
         assert text(html, comments=True) == text(html)
+
+
+def test_links_have_their_targets_where_these_lead_away():
+    page = article("").replace("ordinary prose", "<a href='/p?a=1&amp;b'>ordinary</a> <a href=#n>prose</a>", 1)
+    page = page.replace("says enough", "<a href='JavaScript:void(0)'>says</a> <a href=j>enough</a>", 1)
+    assert "ordinary (/p?a=1&b) prose that says enough (j) to be" in text(page, links=True)
+    assert "ordinary prose that says enough to be" in text(page)
+
+
+def test_tables_of_data_go_and_tables_for_layout_stay():
+    rows = "".join(f"<tr><td>Year {n}<td>{n * 37} tonnes<td>{n} per cent" for n in range(9))
+    page = article("").replace("</article>", f"<table>{rows}</table><p>{PROSE * 3}</p></article>")
+    layout = f"<table width=100%><tr><td>{article('')}</td></tr></table>"
+    assert "Year 3 | 111 tonnes | 3 per cent" in text(page)
+    assert "tonnes" not in text(page, tables=False)
+    assert text(layout, tables=False) == text(layout)

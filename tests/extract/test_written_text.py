@@ -126,6 +126,11 @@ def test_anchors_of_headings_go(anchor):
     assert written(html, markdown=True).startswith("## Set up\n")
 
 
+def test_anchors_before_headings_go():
+    html = "<h2><a href=#c>§</a>Choose a runtime</h2><h2>§1 Scope</h2><h2>§ 2 Terms</h2><p>§Choose"
+    assert written(html) == "Choose a runtime\n\n§1 Scope\n\n§ 2 Terms\n\n§Choose"
+
+
 class TestAdoption:
     def test_short_items_between_chosen_ones(self):
         html = "<ul><li>A long item<li>b<li>c<li>A last one<li>d</ul>"

@@ -89,6 +89,7 @@ _LI, _DD, _DT, _TR, _TD, _TH = (NUMBER[name] for name in ("li", "dd", "dt", "tr"
 _TBODY, _THEAD, _TFOOT, _TABLE = (NUMBER[name] for name in ("tbody", "thead", "tfoot", "table"))
 _UL, _OL, _DIV, _ADDRESS, _TITLE = (NUMBER[name] for name in ("ul", "ol", "div", "address", "title"))
 _RT, _RP, _SVG, _SELECT, _FOREIGN = (NUMBER[name] for name in ("rt", "rp", "svg", "select", "foreignobject"))
+_SCRIPT_SCHEME = np.frombuffer(b"javascript:", np.uint8)
 _OPTION, _BUTTON, _RUBY, _SUP, _SCRIPT = (NUMBER[name] for name in ("option", "button", "ruby", "sup", "script"))
 
 
@@ -209,6 +210,18 @@ def _line_break(state, blocks, stack, out):
 
 
 @leaf
+def _leads_away(data, href):
+    """Whether a link's target is another page, no place on this one and no script."""
+    start, length = href[0], href[1] - href[0]
+    if length <= 0 or data[start] == 35:  # #
+        return False
+    same = 0
+    while same < min(length, len(_SCRIPT_SCHEME)) and data[start + same] | 32 == _SCRIPT_SCHEME[same] | 32:
+        same += 1
+    return same < len(_SCRIPT_SCHEME)
+
+
+@leaf
 def _append_target(data, href, out, state, stack, scratch):
     units, links, bold = state[N_UNITS], state[N_LINK_UNITS], state[N_BOLD_UNITS]
     state[SPACE] = 1
@@ -296,7 +309,7 @@ def _read(data, n, keep_links, out, blocks, elements, hints, state, stack, count
                 pop_to(state, blocks, elements, stack, counts, state[DEPTH] - 1)
             depth = state[DEPTH]
         if closing:
-            if keep_links and tag == _A and state[LINK] and link_href[1] > link_href[0] and state[N_UNITS]:
+            if keep_links and tag == _A and state[LINK] and state[N_UNITS] and _leads_away(data, link_href):
                 _append_target(data, link_href, out, state, stack, scratch)
             if tag == _A:
                 link_href[1] = 0

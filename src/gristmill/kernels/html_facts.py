@@ -95,8 +95,8 @@ def _wide_kind(code):
         return LETTER if code < 0xDF else SMALL
     if code < 0x530:
         return _cased_kind(code)
-    if 0x3040 <= code < 0xE000:
-        return _CASELESS  # kana, ideographs, Hangul
+    if 0x620 <= code < 0x660 or 0x3040 <= code < 0xE000:
+        return _CASELESS  # Arabic, kana, ideographs, Hangul, before the searches
     if _among(_ENDS, code):
         return SENTENCE
     if _among(_COMMAS, code):

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import numpy as np
 from numba import njit
 
+from gristmill.kernels.html_markdown import CELL_TEXT, look_ahead, write_inline
 from gristmill.kernels.html_stack import CELL, COLUMN, LIST, MARK, PRE, ROW, START, STOP, TABLE, UNITS
 from gristmill.kernels.leaf import leaf
 
@@ -13,14 +13,14 @@ LONGEST_MIXED = 150  # the same of cells with several blocks
 MOST_BLOCKS = 4  # of a cell
 MOST_CELLS = 60  # of a row
 
-_SPACE, _NEWLINE, _BAR, _DASH, _COMMA, _BACKSLASH = (ord(sign) for sign in " \n|-,\\")
+_SPACE, _NEWLINE, _BAR, _DASH, _COMMA = (ord(sign) for sign in " \n|-,")
 
 
 @leaf
-def row_end(blocks, chosen, row):
+def row_end(blocks, chosen, row, fewest=2):
     """The block behind the last of a table row whose first chosen block is `row`; `row` itself when this is no row of data.
 
-    Data: two chosen cells or more, each one block or a few short ones.
+    Data: `fewest` chosen cells or more, each one block or a few short ones.
     """
     rows = len(blocks)
     number = blocks[row, ROW]
@@ -43,7 +43,7 @@ def row_end(blocks, chosen, row):
         elif blocks[at, ROW] != number:
             break
         at += 1
-    return at if cells > 1 else row
+    return at if cells >= fewest else row
 
 
 @njit(cache=True, nogil=True)
@@ -60,18 +60,19 @@ def drop_tables(blocks, chosen):
 
 
 @leaf
-def mark_columns(blocks, chosen, row, used):
+def mark_columns(blocks, chosen, row, used, fewest):
     """Which columns bool (MOST_CELLS + 1,) have text in the rows of data that follow one another from `row` on; their number.
 
     Tables for data often have further columns to set these apart, which say nothing.
     """
     used[:] = False
-    table = blocks[row, TABLE]
+    table, cells = blocks[row, TABLE], 2
     while row < len(blocks):
         if not chosen[row]:
             row += 1
             continue
-        end = row_end(blocks, chosen, row)
+        end = row_end(blocks, chosen, row, cells)
+        cells = fewest
         if end == row or blocks[row, TABLE] != table:
             break
         for k in range(row, end):
@@ -82,15 +83,9 @@ def mark_columns(blocks, chosen, row, used):
 
 
 @leaf
-def _copy(text, start, stop, out, at, markdown):
+def _copy(text, start, stop, out, at):
     for k in range(start, stop):
-        byte = text[k]
-        if byte == _NEWLINE:
-            byte = np.uint8(_SPACE)
-        elif markdown and byte == _BAR:
-            out[at] = _BACKSLASH
-            at += 1
-        out[at] = byte
+        out[at] = text[k] if text[k] != _NEWLINE else _SPACE
         at += 1
     return at
 
@@ -112,7 +107,7 @@ def _bars(out, at, line, before, column, used):
 
 
 @leaf
-def write_row(text, blocks, chosen, row, end, used, out, at, markdown):
+def write_row(text, blocks, chosen, row, end, used, out, at, markdown, notes):
     """A row of data on one line, every cell in its column."""
     line, cell, column = at, -1, 0
     for k in range(row, end):
@@ -131,7 +126,12 @@ def write_row(text, blocks, chosen, row, end, used, out, at, markdown):
                 out[at], out[at + 1] = _BAR, _SPACE
                 at += 2
             cell, column = blocks[k, CELL], here
-        at = _copy(text, blocks[k, START], blocks[k, STOP], out, at, markdown)
+        start, stop = blocks[k, START], blocks[k, STOP]
+        if markdown:
+            look_ahead(text, start, stop, notes)
+            at = write_inline(text, start, stop, stop, notes, out, at, CELL_TEXT)
+        else:
+            at = _copy(text, start, stop, out, at)
     if markdown:
         out[at], out[at + 1] = _SPACE, _BAR
         at += 2
