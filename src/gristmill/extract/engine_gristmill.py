@@ -1,4 +1,4 @@
-"""Our own extractor: as accurate as trafilatura, twenty times as fast. One pass over the bytes, boosted trees over blocks.
+"""Our own extractor: as accurate as trafilatura, twenty times as fast. One pass over bytes, boosted trees over blocks of text.
 
 The probabilities of two small forests choose the blocks, under the threshold that promises the best F1 for the page at hand;
 that expected F1 is the confidence it returns. `favour` moves the threshold. `comments: true` adds what stands in
