@@ -112,6 +112,12 @@ class TestLists:
         assert written("<ul><li>a<li>b</ul><ol><li>c<ul><li>d</ul></ol>") == "- a\n- b\n\n1. c\n  - d"
         assert written("<ul><li>a</ul><p>x</p><ol><li>c</ol>", without="x") == "- a\n\n1. c"
 
+    def test_numbers_are_the_page_s_own(self):
+        assert written("<ol start=3><li>a<li>b</ol><ol><li value=7>c<li>d</ol>") == "3. a\n4. b\n\n7. c\n8. d"
+        assert written("<ol start=3><li>a<li>b</ol>", markdown=True) == "3. a\n4. b"
+        html = "<ol start=-2><li>a<li value=20191118>b</ol><ul><li value=5>c</ul>"  # identifiers are no numbers
+        assert written(html) == "1. a\n2. b\n\n- c"
+
     def test_terms_stand_above_what_is_said_of_them(self):
         html = "<dl><dt>cat<dd>an animal<dt>cf.<dt>see<dd>compare</dl>after"
         assert written(html) == "cat\nan animal\n\ncf.\nsee\ncompare\n\nafter"

@@ -25,10 +25,11 @@ from gristmill.kernels.leaf import inlined, leaf
 
 CLASS, ID, ROLE, HIDDEN = (ATTRIBUTE[name] for name in ("class", "id", "role", "hidden"))
 ARIA_HIDDEN, STYLE, HREF, ITEMPROP = (ATTRIBUTE[name] for name in ("aria-hidden", "style", "href", "itemprop"))
-COLSPAN = ATTRIBUTE["colspan"]
+COLSPAN, FIRST_NUMBER, VALUE = (ATTRIBUTE[name] for name in ("colspan", "start", "value"))
 LONGEST_NAME = 16  # bytes; names beyond are none of ours
 LONGEST_CLASS = 512  # bytes of a class or id that are looked at
 MOST_COLUMNS = 60  # that a cell takes
+MOST_DIGITS = 6  # of the number of an item; more are an identifier
 HARD_HIDDEN = np.uint64(1) << np.uint64(63)
 """Bit beside HIDDEN_BIT: nobody sees it (the attribute hidden, display:none), not only hidden from screen readers."""
 
@@ -73,15 +74,28 @@ def _columns(data, start, end):
     return min(max(value, 1), MOST_COLUMNS)
 
 
+@leaf
+def _list_number(data, start, end):
+    """The number that data[start:end] is, 0 when it is none from 1 on with MOST_DIGITS or fewer."""
+    value = 0
+    if end - start > MOST_DIGITS:
+        return 0
+    for at in range(start, end):
+        if not 48 <= data[at] <= 57:
+            return 0
+        value = 10 * value + data[at] - 48
+    return value
+
+
 @inlined
 def read_attributes(data, at, n, found):
     """From behind a tag's name to behind its `>`: (place, bits of HINTS, whether it ends with `/>`).
 
-    The place is n + 1 when the page ends inside the tag. found int64 (3,) gets where the address stands, if there is one, and
-    how many columns the cell takes.
+    The place is n + 1 when the page ends inside the tag. found int64 (4,) gets where the address stands, if there is one,
+    how many columns the cell takes, and which number the list begins with or the item has, 0 for none.
     """
     bits = np.uint64(0)
-    found[0] = found[1] = 0
+    found[0] = found[1] = found[3] = 0
     found[2] = 1
     while True:
         while at < n and (_is_space(data[at]) or data[at] == 47):
@@ -135,3 +149,5 @@ def read_attributes(data, at, n, found):
             found[0], found[1] = start, end
         elif which == COLSPAN:
             found[2] = _columns(data, start, end)
+        elif which in (FIRST_NUMBER, VALUE):
+            found[3] = _list_number(data, start, end)

@@ -63,6 +63,7 @@ from gristmill.kernels.html_stack import (
     N_LINK_UNITS,
     N_LINKS,
     N_UNITS,
+    ORDINAL,
     OUT,
     OVERFLOW,
     S_ELEMENT,
@@ -240,7 +241,7 @@ def _append_target(data, href, out, state, stack, scratch):
 
 @njit(cache=True, nogil=True)
 def _read(data, n, keep_links, out, blocks, elements, hints, state, stack, counts, spots, notes):
-    href = np.zeros(3, np.int64)
+    href = np.zeros(4, np.int64)
     link_href = np.zeros(2, np.int64)
     scratch = np.zeros(16, np.uint8)
     at = np.int64(0)
@@ -276,7 +277,7 @@ def _read(data, n, keep_links, out, blocks, elements, hints, state, stack, count
         at, bits, self_closing = read_attributes(data, end, n, href)
         if at > n:
             break
-        state[SPAN] = href[2]
+        state[SPAN], state[ORDINAL] = href[2], href[3]
         flags = ELEMENT_FLAGS[tag]
         depth = state[DEPTH]
         if bits & LINE_BIT and stack[depth][S_PRE] and state[N_UNITS] and out[state[OUT] - 1] != 10:

@@ -179,7 +179,7 @@ WORD_KEYS, WORD_VALUES = hash_table(
 )
 ROLE_KEYS, ROLE_VALUES = hash_table({role: 1 << HINTS.index(hint) for role, hint in ROLE_BITS.items()}, 6)
 
-_ATTRIBUTES = "class id role hidden aria-hidden style href itemprop colspan"
+_ATTRIBUTES = "class id role hidden aria-hidden style href itemprop colspan start value"
 ATTRIBUTE = {name: number + 1 for number, name in enumerate(_ATTRIBUTES.split())}
 ATTRIBUTE_KEYS, ATTRIBUTE_VALUES = hash_table(ATTRIBUTE, 6)
 

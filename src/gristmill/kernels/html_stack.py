@@ -77,8 +77,9 @@ LEVEL_FIELDS = 16
     GROUPS,
     SPAN,  # columns that the cell about to be opened takes
     UNENDED,  # 1: a script within a script was never ended
-) = range(28)
-STATE_FIELDS = 28
+    ORDINAL,  # number that the list about to be opened begins with, or that the item has; 0: none
+) = range(29)
+STATE_FIELDS = 29
 
 _UL, _OL, _LI, _TD, _TH, _TR, _TABLE = (NUMBER[name] for name in ("ul", "ol", "li", "td", "th", "tr", "table"))
 _MENU, _DIR, _PRE, _LISTING, _XMP = (NUMBER[name] for name in ("menu", "dir", "pre", "listing", "xmp"))
@@ -136,12 +137,12 @@ def push(state, elements, hints, stack, counts, tag, parent_hints):
             state[GROUPS] += 1
             level[S_GROUP] = state[GROUPS]
         level[S_LIST] += 1
-        level[S_COUNT] = 0 if tag == _OL else -1
+        level[S_COUNT] = max(0, state[ORDINAL] - 1) if tag == _OL else -1
     elif tag == _LI:
         mark = -1
         for up in range(depth, max(depth - 8, 0), -1):
             if stack[up][S_TAG] == _OL:
-                stack[up][S_COUNT] += 1
+                stack[up][S_COUNT] = state[ORDINAL] if state[ORDINAL] else stack[up][S_COUNT] + 1
                 mark = stack[up][S_COUNT]
                 break
             if stack[up][S_COUNT] < 0:
