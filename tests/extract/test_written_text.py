@@ -20,14 +20,14 @@ def written(html: str, *, markdown: bool = False, without: str = "") -> str:
     return emit(page, np.array([text != without for text in texts], bool), markdown)
 
 
-def adopted(html: str, sure: str, unlikely: str = "") -> str:
-    """The text when blocks that begin with a sign of `sure` are chosen and those of `unlikely` are as good as excluded."""
+def adopted(html: str, sure: str, unlikely: str = "", p: float = 0.9) -> str:
+    """The text when blocks that begin with a sign of `sure` have this p and are chosen, those of `unlikely` as good as excluded."""
     features = PageFeatures(html.encode())
     page = features.page
     signs = [chr(page.text[block[START]]) for block in page.blocks]
-    p = np.array([0.9 if sign in sure else 0.0 if sign in unlikely else 0.4 for sign in signs], np.float32)
-    chosen = p >= 0.5
-    adopt(page.blocks, features.facts, p, 0.5, chosen)
+    all_p = np.array([p if sign in sure else 0.0 if sign in unlikely else 0.4 for sign in signs], np.float32)
+    chosen = all_p >= 0.5
+    adopt(page.blocks, features.facts, all_p, 0.5, chosen)
     return emit(page, chosen, False)
 
 
@@ -153,6 +153,14 @@ class TestAdoption:
         html = "<h1>head</h1><p>All of it<h2>part</h2><p>And more<h2>last</h2><p>other"
         assert adopted(html, "A") == "All of it\n\npart\n\nAnd more"
         assert adopted("<dl><dt>term<dd>An explanation</dl>", "A") == "term\nAn explanation"
+
+    def test_lines_that_announce_what_was_not_chosen_go(self):
+        text = "An article goes on for a while, long enough for a paragraph of prose and then some more words of it."
+        html = f"<h1>A title</h1><p>by<p>{text}<h3>Also read</h3><p>other<p>{text}<p>All photos: agency"
+        assert (
+            adopted(html, "A") == f"A title\n\n{text}\n\nAlso read\n\n{text}\n\nAll photos: agency"
+        )  # surely main text
+        assert adopted(html, "A", p=0.6) == f"A title\n\n{text}\n\n{text}"
 
 
 @pytest.mark.parametrize(

@@ -14,9 +14,9 @@ class ExtractSettings(Settings):
     """How HTML becomes text. Engines ignore what they cannot do; the module of each says what it honours."""
 
     engine: str = setting(
-        "trafilatura",
+        "gristmill",
         "engine by name (gristmill, trafilatura, resiliparse), or `module:function` of your own",
-        source="trafilatura: RefinedWeb 3.1, FineWeb; resiliparse: DCLM",
+        source="our own; trafilatura: RefinedWeb 3.1, FineWeb; resiliparse: DCLM",
     )
     favour: Literal["precision", "balanced", "recall"] = setting(
         "precision",
