@@ -21,7 +21,7 @@ def written(html: str, *, markdown: bool = False, without: str = "") -> str:
 
 
 def adopted(html: str, sure: str, unlikely: str = "", p: float = 0.9) -> str:
-    """The text when blocks that begin with a sign of `sure` have this p and are chosen, those of `unlikely` as good as excluded."""
+    """The text when blocks beginning with a sign of `sure` have this p and are chosen; those of `unlikely` never are."""
     features = PageFeatures(html.encode())
     page = features.page
     signs = [chr(page.text[block[START]]) for block in page.blocks]
