@@ -11,7 +11,7 @@ import numpy as np
 from gristmill.extract.block_model import BlockModel
 from gristmill.kernels.html_alike import GROUPINGS, SUMS, group_blocks, sum_up_groups
 from gristmill.kernels.html_blocks import read_blocks
-from gristmill.kernels.html_context import N_CONTEXT, SUMMARY, fill_context, summarise, weigh_groups
+from gristmill.kernels.html_context import N_CONTEXT, SUMMARY, WEIGHTS, fill_context, summarise, weigh_groups
 from gristmill.kernels.html_facts import FACTS, describe_blocks
 from gristmill.kernels.html_features import (
     N_FEATURES,
@@ -37,12 +37,13 @@ class PageFeatures:
         self.distances = np.empty((count + 1, N_HINTS), np.uint8)
         self.wider, self.depths = np.empty(count, np.int32), np.empty(count, np.int32)
         self.totals = np.empty((rows + 1, TOTALS), np.int64)
-        self.groups, self.sums = np.empty((GROUPINGS, rows), np.int32), np.empty((GROUPINGS, rows, SUMS), np.int64)
+        self.groups, self.sums = np.empty((GROUPINGS, rows), np.int32), np.empty((GROUPINGS, 0, SUMS), np.int64)
         if rows:
             describe_blocks(read.text, read.blocks, read.page[slice(*read.title)], self.facts)
             surroundings(read.blocks, read.elements, read.hints, self.distances, self.wider, self.depths)
-            running_totals(self.blocks, self.facts, read.elements, self.distances, self.totals)
-            group_blocks(read.blocks, read.elements, read.hints, self.groups)
+            running_totals(read.blocks, self.facts, read.elements, self.distances, self.totals)
+            groups = group_blocks(read.blocks, read.elements, read.hints, self.groups)
+            self.sums = np.empty((GROUPINGS, groups, SUMS), np.int64)
             sum_up_groups(read.blocks, self.facts, self.groups, self.sums)
 
     def fill(self, low: int, high: int, out: np.ndarray) -> None:
@@ -66,7 +67,7 @@ class PageFeatures:
         """Before `fill_context`: what the first stage's probabilities say of the page as a whole."""
         self.mass, self.summary = np.empty((len(p) + 1, 2), np.float64), np.empty(SUMMARY, np.float64)
         summarise(self.blocks, self.page.elements, p, self.mass, self.summary)
-        self.weights = np.empty((GROUPINGS, len(p), 3), np.float64)
+        self.weights = np.empty((*self.sums.shape[:2], WEIGHTS), np.float64)
         weigh_groups(self.blocks, self.groups, p, self.weights)
 
     def fill_context(self, p: np.ndarray, low: int, high: int, out: np.ndarray) -> None:

@@ -17,9 +17,9 @@ from gristmill.kernels.leaf import leaf
 SPANS = (1, 3)  # elements looked at, per grouping
 GROUPINGS = len(SPANS)
 
-# columns of `sums` int64 (GROUPINGS, blocks, SUMS), in the row of a group's first block
-COUNT, ALL_UNITS, ALL_LINKS, ALL_GOOD, ALL_ENDS, ALL_WORDS, LAST_ROW = range(7)
-SUMS = 7
+# columns of `sums` int64 (GROUPINGS, groups, SUMS)
+COUNT, ALL_UNITS, ALL_LINKS, ALL_GOOD, ALL_ENDS, ALL_WORDS, FIRST_ROW, LAST_ROW = range(8)
+SUMS = 8
 
 
 @leaf
@@ -43,20 +43,28 @@ def _markup(block, elements, hints, span):
 
 @njit(cache=True, nogil=True)
 def group_blocks(blocks, elements, hints, groups):
-    """Fill groups int32 (GROUPINGS, blocks): the first block in the same markup."""
+    """Fill groups int32 (GROUPINGS, blocks): a number for each markup, from 0 on. Returns the larger count of groups."""
     rows = len(blocks)
+    most = 0
     bits = 4
     while (1 << bits) < 2 * rows:
         bits += 1
     markups = np.empty(rows, np.uint64)
     for grouping in range(GROUPINGS):
         places = np.full(1 << bits, -1, np.int32)
+        count = 0
         for row in range(rows):
             markups[row] = _markup(blocks[row], elements, hints, SPANS[grouping])
             at = place_of_twins(markups, places, bits, row)
-            if at >= 0 and places[at] < 0:
+            if at >= 0 and places[at] >= 0:
+                groups[grouping, row] = groups[grouping, places[at]]
+                continue
+            if at >= 0:
                 places[at] = row
-            groups[grouping, row] = places[at] if at >= 0 else row
+            groups[grouping, row] = count
+            count += 1
+        most = max(most, count)
+    return most
 
 
 @njit(cache=True, nogil=True)
@@ -66,6 +74,8 @@ def sum_up_groups(blocks, facts, groups, sums):
     for grouping in range(GROUPINGS):
         for row in range(len(blocks)):
             block, fact, total = blocks[row], facts[row], sums[grouping, groups[grouping, row]]
+            if total[COUNT] == 0:
+                total[FIRST_ROW] = row
             total[COUNT] += 1
             total[ALL_UNITS] += block[UNITS]
             total[ALL_LINKS] += block[LINK_UNITS]

@@ -47,6 +47,7 @@ SUMMARY = 6
 
 # and all blocks in the same markup
 WEIGHT, WEIGHT_P, SUM_P = range(3)
+WEIGHTS = 3
 SLACK = 5  # units that a block counts more than it has, so that short ones count too
 
 
@@ -81,7 +82,7 @@ def summarise(blocks, elements, p, mass, summary):
 
 @njit(cache=True, nogil=True)
 def weigh_groups(blocks, groups, p, weights):
-    """Sums over blocks in the same markup, in the row of their first: weights float64 (GROUPINGS, blocks, 3)."""
+    """Sums over blocks in the same markup: weights float64 (GROUPINGS, groups, WEIGHTS)."""
     weights[:] = 0
     for grouping in range(GROUPINGS):
         for row in range(len(blocks)):

@@ -16,6 +16,7 @@ from gristmill.kernels.html_alike import (
     ALL_UNITS,
     ALL_WORDS,
     COUNT,
+    FIRST_ROW,
     GROUPINGS,
     LAST_ROW,
     SPANS,
@@ -236,9 +237,8 @@ def fill_features(blocks, facts, elements, distances, wider, depths, totals, gro
             x[j + 6] = ratio(row - first, last - first)
             j += 7
         for grouping in range(GROUPINGS):
-            first = groups[grouping, row]
-            total = sums[grouping, first]
-            count, inside = total[COUNT], total[ALL_UNITS]
+            total = sums[grouping, groups[grouping, row]]
+            count, inside, first = total[COUNT], total[ALL_UNITS], total[FIRST_ROW]
             x[j], x[j + 1], x[j + 2] = count, ratio(inside, count), ratio(total[ALL_LINKS], inside)
             x[j + 3], x[j + 4] = ratio(total[ALL_GOOD], count), ratio(total[ALL_ENDS], total[ALL_WORDS])
             x[j + 5] = ratio(total[LAST_ROW] - first + 1, count)

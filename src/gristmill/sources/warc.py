@@ -40,7 +40,7 @@ class Warc(Source):
     """Pages of web archives: WARC, ARC, WET and WACZ files, and *.paths lists of them."""
 
     kind = "warc"
-    version: ClassVar[int] = 5
+    version: ClassVar[int] = 3
     suffixes: ClassVar[tuple[str, ...]] = (
         ".warc.gz", ".warc", ".warc.zst", ".warc.lz4", ".warc.wet.gz", ".warc.wet", ".arc.gz", ".arc",
         ".wacz",
