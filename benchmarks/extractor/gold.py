@@ -61,9 +61,10 @@ class Page:
             return self.id
         return _domains()(host).top_domain_under_public_suffix or host
 
-    def fold(self, folds: int) -> int:
-        """Which fold its domain falls into."""
-        return int.from_bytes(hashlib.blake2b(self.domain.encode(), digest_size=4).digest(), "little") % folds
+    def fold(self, folds: int, folding: int = 0) -> int:
+        """Which fold its domain falls into; each `folding` deals them out anew."""
+        name = f"{folding}:{self.domain}" if folding else self.domain
+        return int.from_bytes(hashlib.blake2b(name.encode(), digest_size=4).digest(), "little") % folds
 
 
 _EXTRACT: list[TLDExtract] = []
